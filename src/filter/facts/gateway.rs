@@ -30,9 +30,16 @@ pub(super) fn results(mail: &MessageView<'_>, newest: &str) -> Option<String> {
     results_if(mail, is_vouched_for)
 }
 
-/// The same by the hosts that had the message alone, whatever fields say that anybody may have written.
+/// The same by what the sender cannot have made up: the receiving domain's own server, or a host with the name of a known
+/// gateway, which the receiving server has looked up. Whom the message is addressed to, and what a host calls itself, is the
+/// sender's word.
 pub(super) fn results_by_path(mail: &MessageView<'_>) -> Option<String> {
-    results_if(mail, || false)
+    if !is_behind_by_path(mail) {
+        return None;
+    }
+    let text = results_if(mail, || false)?;
+    let server = text.split([';', ' ']).next().unwrap_or_default();
+    (results_at_boundary(mail).is_some() || mail.lists.has("mail-gateways", server)).then_some(text)
 }
 
 fn results_if(mail: &MessageView<'_>, is_vouched_for: impl Fn() -> bool) -> Option<String> {
@@ -64,12 +71,20 @@ fn results_if(mail: &MessageView<'_>, is_vouched_for: impl Fn() -> bool) -> Opti
 /// Whether the message came by a gateway or a forwarder, which may have encoded or marked its fields anew.
 pub(super) fn is_behind(mail: &MessageView<'_>) -> bool {
     let newest = mail.headers.text("authentication-results").to_lowercase();
-    is_behind_by_path(mail) || newest.contains("arc=pass") && is_sealed_by_known(mail)
+    handed_over(mail).is_some()
+        || results_at_boundary(mail).is_some()
+        || newest.contains("arc=pass") && is_sealed_by_known(mail)
 }
 
-/// The same by the hosts that had the message alone, whatever fields say that anybody may have written.
+/// The same by what the sender cannot have made up.
 pub(super) fn is_behind_by_path(mail: &MessageView<'_>) -> bool {
-    handed_over(mail).is_some() || results_at_boundary(mail).is_some()
+    let mut hops = Hops::default();
+    let mut fields = mail.headers.all("received").take(HOPS);
+    let hop = fields.find_map(|_| hops.next(mail).filter(|hop| !hop.is_inner));
+    let from = hop.and_then(|hop| hop.received.from.as_ref());
+    let is_listed =
+        from.is_some_and(|it| it.is_looked_up && mail.lists.has("mail-gateways", &it.name));
+    is_listed || results_at_boundary(mail).is_some()
 }
 
 /// A Received field of the servers nearest to the mailbox.
@@ -239,6 +254,12 @@ fn is_gateway(mail: &MessageView<'_>, host: &str) -> bool {
         domains.any(|domain| same_domain(&domain, host))
     };
     host.contains('.') && (mail.lists.has("mail-gateways", host) || is_recipients())
+}
+
+/// Whether the topmost field with results says that the seals are valid, and all are of known gateways and forwarders.
+pub(super) fn is_sealed(mail: &MessageView<'_>) -> bool {
+    let newest = mail.headers.text("authentication-results").to_lowercase();
+    newest.contains("arc=pass") && is_sealed_by_known(mail)
 }
 
 /// Whether all who sealed the message are known to seal what they found.

@@ -178,7 +178,7 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
     // What stands below the receiving server's Received field may be the sender's, and takes away nothing that was found.
     let is_above = gateway::checked_by(mail).is_above;
     let is_behind = match is_above {
-        true => gateway::is_behind(mail),
+        true => gateway::is_behind_by_path(mail) || gateway::is_sealed(mail),
         false => gateway::is_behind_by_path(mail),
     };
     if !is_proven && is_behind {
@@ -489,6 +489,29 @@ mod tests {
             let names = ["auth-dkim-failed", "auth-dmarc-failed"];
             let found = holding(names, ALL, Some(failed.clone()), &header);
             assert_eq!(found, [dkim_failed, dmarc_failed], "{header}");
+        }
+    }
+
+    /// To is the sender's word, and so is what a host calls itself.
+    #[test]
+    fn nobody_makes_himself_a_gateway_by_whom_he_writes_to() {
+        let results = "Authentication-Results-Original: evil.example; dkim=pass header.d=example.net; dmarc=pass header.from=example.net\r\nTo: x@evil.example\r\n";
+        let received = |host: &str| {
+            format!(
+                "Received: from {host} by mx.example.com; Tue, 1 Jul 2025 12:00:00 +0000\r\n{results}"
+            )
+        };
+        let mut failed = signature(SignatureResult::Failed);
+        failed.dmarc = Some(owned(false));
+        let names = ["auth-proven", "auth-dkim-failed", "auth-dmarc-failed"];
+        for host in [
+            "a.evil.example (a.evil.example [192.0.2.1])",
+            "a.evil.example ([192.0.2.1])",
+        ] {
+            let header = received(host);
+            let found = holding(names, ALL, Some(failed.clone()), &header);
+            assert_eq!(found, [false, true, true], "{host}");
+            assert_eq!(holding(names, ALL, None, &header), [false; 3], "{host}");
         }
     }
 
