@@ -40,7 +40,7 @@ use crate::metrics::Metrics;
 use crate::thread_pool::ThreadPool;
 use guarded::guarded;
 use network::{Network, OfHeader};
-use scanners::{Points, Scanners};
+use scanners::{FIRST, Points, Scanners};
 use whom::Whom;
 
 pub use complete::Complete;
@@ -50,9 +50,6 @@ pub use replay::{Replay, ReplayCounts};
 
 /// Hosts of links that are asked about.
 pub const LINKS: usize = 20;
-
-/// This part of the budget spam scanners wait for the answers of name servers, by which it may be decided what is done.
-const FIRST: u32 = 4;
 
 /// What the tasks of a message may take beyond the time at which they should have ended.
 const GRACE: Duration = Duration::from_millis(10);
@@ -77,6 +74,8 @@ pub struct Pending {
     /// A hash of the header and its length: the message may not be the one that is completed.
     header: (usize, u64),
     of_header: Option<Task<OfHeader>>,
+    /// Whether answers of name servers can make scanners needless.
+    may_be_decided: bool,
 }
 
 /// Work that goes on by itself, and ends when nobody waits for it. What needs nobody, since all answers are kept, is done at
@@ -175,6 +174,7 @@ impl ExternalChecks {
             subject: Arc::default(),
             header: (wire.len(), self.hasher.hash_one(wire)),
             of_header: None,
+            may_be_decided: false,
         }
     }
 
@@ -198,6 +198,7 @@ impl ExternalChecks {
             subject,
             header: (wire.len(), self.hasher.hash_one(wire)),
             of_header,
+            may_be_decided: true,
         }
     }
 
@@ -216,16 +217,17 @@ impl ExternalChecks {
         }
     }
 
-    /// What scanners find, once all of the message is there. Each question ends by itself at `by`.
+    /// What scanners find, once all of the message is there. Each question ends by itself at `by`; the message has waited
+    /// since `began`.
     async fn scanned(
         &self,
         whom: Whom,
         subject: &Subject,
         complete: &Complete,
-        by: Instant,
+        (began, by): (Instant, Instant),
     ) -> Findings {
         match &self.scanners {
-            Some(scanners) => scanners.scan(whom, subject, complete, by).await,
+            Some(scanners) => scanners.scan(whom, subject, complete, (began, by)).await,
             None => Findings::default(),
         }
     }
@@ -251,6 +253,11 @@ impl Pending {
         self.checks.scanners.is_some() || network.is_some_and(Network::verifies_signatures)
     }
 
+    /// Says that nothing that name servers say can decide what is done with the message: scanners need not wait for it.
+    pub fn cannot_be_decided(&mut self) {
+        self.may_be_decided = false;
+    }
+
     /// What was found by this deadline, and within the budget. Spam scanners are not asked about a whole message of which
     /// `is_decided` says, by what name servers have said in a part of the budget, that so many points change nothing. Who
     /// looks for viruses is asked in any case, and at once.
@@ -265,19 +272,24 @@ impl Pending {
         let by = deadline.min(began + budget);
         let checks = Arc::clone(&self.checks);
         let subject = Arc::clone(&self.subject);
-        let scanned = |whom| checks.scanned(whom, &subject, complete, by);
+        let scanned = |whom| checks.scanned(whom, &subject, complete, (began, by));
         let others = async {
             if self.whom != Whom::Everybody {
                 return Findings::default();
             }
             let scanners = checks.scanners.as_ref();
             let points = scanners.and_then(Scanners::points);
+            let may_be_decided = complete.is_whole && self.may_be_decided;
             let mut by_network = std::pin::pin!(self.by_network(complete, by));
             let Some((scanners, points)) = scanners.zip(points) else {
                 return by_network.await;
             };
-            let first = by.min(began + budget / FIRST);
-            let early = match complete.is_whole {
+            // What is known already is no reason to wait.
+            let first = match scanners.is_in_haste() {
+                true => began,
+                false => by.min(began + budget / FIRST),
+            };
+            let early = match may_be_decided {
                 true => timeout_at(first, &mut by_network).await.ok(),
                 false => None,
             };

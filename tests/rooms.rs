@@ -194,6 +194,10 @@ const SLEEPS: &[(&str, &str)] = &[
     ("src/net/keyed_turns.rs", "time is paused"),
     ("src/admin/mod.rs", "time is paused"),
     ("src/external/scanners/tests/asking.rs", "time is paused"),
+    (
+        "src/external/scanners/tests/beside_name_servers.rs",
+        "time is paused",
+    ),
     ("tests/integration/scanners.rs", "time is paused"),
 ];
 

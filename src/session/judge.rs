@@ -252,6 +252,14 @@ impl Judge {
         found.ok().and_then(Result::ok).unwrap_or_default()
     }
 
+    /// Whether [`Judge::is_decided`] may be so of a message, whatever others say of it.
+    pub(super) fn may_be_decided(&self, wire: &Bytes, pace: &Pace) -> bool {
+        match &self.engine {
+            Engine::Rules(filter) => pace.expects_little(wire) && filter.may_be_decided(),
+            Engine::Broken(_) => false,
+        }
+    }
+
     /// Whether what is done with a message of which others say this is the same if scanners add so much, at least and at
     /// most. It is found out on this thread: if that takes more than a little work, it is not known, and they are asked
     /// meanwhile.

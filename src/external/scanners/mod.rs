@@ -43,6 +43,12 @@ use crate::metrics::{CheckMeter, Metrics};
 /// So many failures in a row are no accident.
 const FAILURES: u32 = 5;
 
+/// This part of the budget spam scanners wait for the answers of name servers, by which it may be decided what is done.
+pub(super) const FIRST: u32 = 4;
+
+/// This part of a scanner's time may go by before it is asked without being called too little.
+const HAND_OVER: u32 = 8;
+
 /// A scanner that is asked for its version may take as long; somebody waits for it.
 const VERSION: Duration = Duration::from_secs(5);
 
@@ -71,6 +77,8 @@ pub struct Scanner {
     breaker: Breaker,
     /// Whether it did not answer the last time.
     fails: AtomicBool,
+    /// Whether it needs more of a message's time than it has after name servers.
+    is_in_haste: AtomicBool,
 }
 
 /// What keeps its connections.
@@ -135,13 +143,20 @@ impl Scanners {
         scanners.map(|it| it.settings.name.clone()).collect()
     }
 
-    /// Asks these at once: each has an answer, or a reason, by then.
+    /// Whether one for spam has not answered, the last time, in what it has of a message's time after name servers. It is to
+    /// have all of the next one's, by which it is also found out whether it hangs.
+    pub(super) fn is_in_haste(&self) -> bool {
+        let mut scanners = self.scanners.iter().map(|(scanner, _)| scanner);
+        scanners.any(|it| !it.looks_for_viruses() && it.is_in_haste.load(Ordering::Relaxed))
+    }
+
+    /// Asks these at once about a message that has waited since `began`: each has an answer, or a reason, by then.
     pub(super) async fn scan(
         &self,
         whom: Whom,
         subject: &Subject,
         complete: &Complete,
-        by: Instant,
+        time: (Instant, Instant),
     ) -> Findings {
         let envelope = Envelope {
             client: subject.boundary,
@@ -155,7 +170,7 @@ impl Scanners {
             let begun = Instant::now();
             let answer = match complete.is_whole {
                 true => {
-                    self.replayed(scanner, &complete.message, &envelope, by)
+                    self.replayed(scanner, &complete.message, &envelope, time)
                         .await
                 }
                 false => Err(ScannerError::InPart),
@@ -175,17 +190,17 @@ impl Scanners {
         scanner: &Scanner,
         message: &Bytes,
         envelope: &Envelope,
-        by: Instant,
+        time: (Instant, Instant),
     ) -> Result<ScannerAnswer, ScannerError> {
         let Some(replay) = &self.replay else {
-            return scanner.scan(message, envelope, by).await;
+            return scanner.scan(message, envelope, time).await;
         };
         let digest = URL_SAFE_NO_PAD.encode(digest(&SHA256, message));
         let question = format!("scanner {} {digest}", scanner.settings.name);
         if let Some(answer) = replay.answer(&question) {
             return Ok(answer);
         }
-        let answer = scanner.scan(message, envelope, by).await?;
+        let answer = scanner.scan(message, envelope, time).await?;
         replay.record(&question, &answer);
         Ok(answer)
     }
@@ -204,6 +219,7 @@ impl Scanner {
             at_a_time: Semaphore::new(most),
             breaker: Breaker::new(FAILURES),
             fails: AtomicBool::new(false),
+            is_in_haste: AtomicBool::new(false),
             settings,
         }
     }
@@ -213,7 +229,7 @@ impl Scanner {
         matches!(self.settings.kind, ScannerKind::Clamd { .. })
     }
 
-    /// What it says of a whole message, which is not dot-stuffed.
+    /// What it says by then of a whole message, which is not dot-stuffed, and has waited since `began`.
     ///
     /// # Errors
     /// Why there is no answer.
@@ -221,7 +237,7 @@ impl Scanner {
         &self,
         message: &Bytes,
         envelope: &Envelope,
-        by: Instant,
+        (began, by): (Instant, Instant),
     ) -> Result<ScannerAnswer, ScannerError> {
         let (octets, most) = (message.len(), self.settings.max_size);
         if octets > most {
@@ -230,8 +246,9 @@ impl Scanner {
         let Settings {
             at_a_time, timeout, ..
         } = self.settings;
-        // What a message has for this scanner.
-        let whole = timeout.min(by.saturating_duration_since(Instant::now()));
+        // What a message has for this scanner, if it waits for nothing else.
+        let most = by.saturating_duration_since(began);
+        let whole = timeout.min(most);
         let Ok(Ok(_permit)) = timeout_at(by, self.at_a_time.acquire()).await else {
             return Err(ScannerError::Busy(at_a_time));
         };
@@ -249,9 +266,12 @@ impl Scanner {
             true => ScannerError::OutOfBudget(time),
             false => ScannerError::Timeout(time),
         }));
+        let is_cut = matches!(answer, Err(ScannerError::OutOfBudget(_)));
+        let is_in_haste = is_cut || asked.elapsed() >= most - most / FIRST;
+        self.is_in_haste.store(is_in_haste, Ordering::Relaxed);
         match &answer {
-            // Waiting for its turn has used up its time.
-            Err(ScannerError::OutOfBudget(time)) if *time < whole / 2 => {}
+            // Others have used up its time: name servers, or messages before. To hand over takes a little of it, too.
+            Err(ScannerError::OutOfBudget(time)) if *time < whole - whole / HAND_OVER => {}
             Err(error) if error.is_the_scanners() => self.failed(error),
             _ => self.succeeded(),
         }

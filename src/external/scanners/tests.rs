@@ -2,6 +2,7 @@
 //! advances only while nobody has anything to say; and once on TCP.
 
 mod asking;
+mod beside_name_servers;
 mod faults;
 mod side_by_side;
 
@@ -53,9 +54,10 @@ fn scanner(name: &str, path: PathBuf) -> Scanner {
 }
 
 async fn scan(scanner: &Scanner) -> Result<ScannerAnswer, ScannerError> {
-    let by = Instant::now() + LIMIT * 2;
+    let now = Instant::now();
     let message = Bytes::from_static(MESSAGE);
-    scanner.scan(&message, &Envelope::default(), by).await
+    let time = (now, now + LIMIT * 2);
+    scanner.scan(&message, &Envelope::default(), time).await
 }
 
 /// A socket in a folder of its own, and how often somebody has connected to it.

@@ -165,10 +165,14 @@ impl Filter {
         Ok(subject(&mail))
     }
 
+    /// Whether [`Filter::is_decided`] may be so of any message: no rule counts what others say beside their points.
+    pub fn may_be_decided(&self) -> bool {
+        !self.rules.facts.iter().any(|it| it.name == LISTED)
+    }
+
     /// Whether what is done with a message is the same if others add so much to this verdict's score, at least and at most. A
     /// verdict of a part of it does not say so, nor does one with rules that count what others say beside their points.
     pub fn is_decided(&self, verdict: &Verdict, least: f64, most: f64) -> bool {
-        let counts_others = self.rules.facts.iter().any(|it| it.name == LISTED);
         let Verdict {
             score,
             thresholds,
@@ -176,7 +180,7 @@ impl Filter {
             ..
         } = verdict;
         let same = |points: f64| thresholds.action(score + points) == *action;
-        verdict.partial.is_none() && !counts_others && same(least) && same(most + ROUNDING)
+        verdict.partial.is_none() && self.may_be_decided() && same(least) && same(most + ROUNDING)
     }
 
     /// The hosts that a message's links lead to, and the addresses in its links, each once: as many as the work suffices for.

@@ -64,7 +64,7 @@ impl Relay<'_> {
             AsksOthers::OfPart => false,
             AsksOthers::OfWhole => true,
         };
-        let pending: Pending = match pending {
+        let mut pending: Pending = match pending {
             Some(pending) => pending,
             None => {
                 let header = &wire[..header_end(wire).unwrap_or(wire.len())];
@@ -117,6 +117,9 @@ impl Relay<'_> {
                 .as_ref()
                 .map(|owner| owner.user().to_owned()),
         };
+        if !judge.may_be_decided(wire, &self.pace) {
+            pending.cannot_be_decided();
+        }
         let pace = &mut self.pace;
         let is_decided = |findings: &Findings, points: Points| {
             let points = (points.least, points.most);

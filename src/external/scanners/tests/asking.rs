@@ -38,10 +38,16 @@ async fn each_kind_is_asked_on_tcp() {
             question(name, &mut stream).await;
             stream.write_all(good(name)).await.unwrap();
         };
-        let (answer, ()) = tokio::join!(scanner.scan(&message, &envelope, by), play);
+        let (answer, ()) = tokio::join!(
+            scanner.scan(&message, &envelope, (Instant::now(), by)),
+            play
+        );
         assert!(fits(name, &answer.unwrap()), "{name}");
         drop(listener);
-        let error = scanner.scan(&message, &envelope, by).await.unwrap_err();
+        let error = scanner
+            .scan(&message, &envelope, (Instant::now(), by))
+            .await
+            .unwrap_err();
         assert_eq!(error, ScannerError::Refused, "{name}");
     }
 }
@@ -115,10 +121,16 @@ async fn an_answer_before_the_end_of_the_question_counts() {
     let by = Instant::now() + LIMIT;
     let message = Bytes::from(vec![b'x'; 1 << 20]);
     let envelope = Envelope::default();
-    let error = clamd.scan(&message, &envelope, by).await.unwrap_err();
+    let error = clamd
+        .scan(&message, &envelope, (Instant::now(), by))
+        .await
+        .unwrap_err();
     assert!(matches!(error, ScannerError::RefusedSize(_)), "{error}");
     let message = Bytes::from(vec![b'x'; (1 << 20) + 1]);
-    let error = clamd.scan(&message, &envelope, by).await.unwrap_err();
+    let error = clamd
+        .scan(&message, &envelope, (Instant::now(), by))
+        .await
+        .unwrap_err();
     assert_eq!(error, ScannerError::TooLarge((1 << 20) + 1, 1 << 20));
     assert_eq!(played.connections(), 1, "what is too large is not sent");
 }

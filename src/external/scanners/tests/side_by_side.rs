@@ -31,7 +31,7 @@ async fn answers_are_recorded_and_replayed() {
         let scanners = Scanners::new(&configured, &metrics, Some(replay)).unwrap();
         found.push(
             scanners
-                .scan(Whom::Everybody, &subject, &complete(), by)
+                .scan(Whom::Everybody, &subject, &complete(), (Instant::now(), by))
                 .await,
         );
         // Nobody is there the second time.
@@ -47,7 +47,7 @@ async fn answers_are_recorded_and_replayed() {
         ..complete()
     };
     let failures = scanners
-        .scan(Whom::Everybody, &subject, &other, by)
+        .scan(Whom::Everybody, &subject, &other, (Instant::now(), by))
         .await
         .failures;
     assert!(
@@ -81,7 +81,7 @@ async fn all_are_asked_at_once_and_each_has_a_finding() {
     let by = begun + LIMIT * 2;
     let subject = Subject::default();
     let found = scanners
-        .scan(Whom::Everybody, &subject, &complete(), by)
+        .scan(Whom::Everybody, &subject, &complete(), (Instant::now(), by))
         .await;
     assert_eq!(begun.elapsed(), LIMIT);
     let hits: Vec<_> = found
@@ -112,7 +112,9 @@ async fn all_are_asked_at_once_and_each_has_a_finding() {
         is_whole: false,
         ..complete()
     };
-    let found = scanners.scan(Whom::Everybody, &subject, &part, by).await;
+    let found = scanners
+        .scan(Whom::Everybody, &subject, &part, (Instant::now(), by))
+        .await;
     assert_eq!(found.failures.len(), 3);
     assert_eq!(found.failures[0].kind, FailureKind::InPart);
     assert_eq!(rspamd.connections(), 1);
