@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::join_all;
 use md5::{Digest, Md5};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::dns::{Answer, Check, Dns, Failure, Kind, Record, is_name};
@@ -97,8 +98,14 @@ impl List {
         let answer = dns.ask_further(&self.check, &name, Kind::A, by).await;
         let lists = match answer {
             Ok(answer) => {
+                // What is no answer of a list says nothing of what it lists.
+                let is_fresh = answer.is_fresh;
                 let meaning = self.read(answer.records());
-                meaning.is_ok_and(|it| !it.is_empty())
+                let meaning = meaning.inspect_err(|failure| {
+                    self.check.failed(failure, is_fresh);
+                    self.check.complain(failure);
+                });
+                !meaning?.is_empty()
             }
             // It was recorded before this was asked.
             Err(failure) if failure.kind == FailureKind::NotRecorded => false,
@@ -123,23 +130,23 @@ impl List {
         by: Instant,
     ) -> Findings {
         let questions = self.questions(subject, known);
-        let asked = questions.iter().map(|question| async move {
-            let answer = dns.ask(&self.check, &question.name, Kind::A, by).await;
-            (question, answer)
-        });
-        let answers = join_all(asked).await;
-        let mut findings = Findings::default();
         let lists_any = |answer: &Answer| {
             let meaning = self.read(answer.records());
             meaning.is_ok_and(|it| !it.is_empty())
         };
-        let is_suspect = answers
-            .iter()
-            .any(|(_, it)| it.as_ref().is_ok_and(lists_any));
-        let lists_everything = match is_suspect {
-            true => self.lists_everything(dns, by).await,
-            false => Ok(false),
-        };
+        // Asked once, as soon as there is a reason: a question that hangs takes none of its time.
+        let lists_everything = &OnceCell::new();
+        let asked = questions.iter().map(|question| async move {
+            let answer = dns.ask(&self.check, &question.name, Kind::A, by).await;
+            if answer.as_ref().is_ok_and(lists_any) {
+                let ask = || self.lists_everything(dns, by);
+                lists_everything.get_or_init(ask).await;
+            }
+            (question, answer)
+        });
+        let answers = join_all(asked).await;
+        let lists_everything = lists_everything.get().cloned().unwrap_or(Ok(false));
+        let mut findings = Findings::default();
         for (question, answer) in answers {
             let mut failed = |failure: Failure| {
                 let failure = failure.of(&self.list.name);

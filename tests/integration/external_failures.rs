@@ -133,6 +133,72 @@ async fn a_list_that_refuses_or_answers_nonsense_is_not_asked_for_a_while() {
     }
 }
 
+/// The question by which that is found out belongs to the one that is let through after a pause.
+#[tokio::test]
+async fn a_list_that_lists_everything_gets_nothing_by_the_question_after_its_pause() {
+    let server = NameServer::start().await;
+    server.otherwise(Reply::A(vec![[127, 0, 0, 2]]));
+    let lists = format!("cache = 0\n{LISTS}");
+    let mut proxy = proxy(&server, LONG, &lists, |_| {});
+    for last in 1..=5 {
+        fetched(&mut proxy, from_host(last).as_bytes()).await;
+    }
+    let open = "popgate_external_breaker_open{check=\"hosts\"}";
+    let wrong = "popgate_external_errors_total{check=\"hosts\",kind=\"nonsense\"}";
+    assert_eq!(proxy.proxy.metric(open), 1.0);
+    for (last, seconds) in [(6, 10), (7, 20), (8, 40)] {
+        // Nothing is under way meanwhile.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(seconds)).await;
+        tokio::time::resume();
+        let message = from_host(last);
+        let got = fetched(&mut proxy, message.as_bytes()).await;
+        assert_eq!(got, unchanged(&message));
+        let metrics = [wrong, open].map(|line| proxy.proxy.metric(line));
+        assert_eq!(metrics, [f64::from(last), 1.0]);
+    }
+}
+
+/// It may list everything.
+#[tokio::test]
+async fn a_hit_is_dropped_where_the_list_does_not_say_whether_it_lists_everything() {
+    for (reply, kind) in [
+        (Reply::Silence, "timeout"),
+        (Reply::Error(2), "server_failure"),
+        (Reply::A(vec![[127, 255, 255, 254]]), "list_refuses"),
+        (Reply::A(vec![[192, 0, 2, 80]]), "nonsense"),
+    ] {
+        let server = NameServer::start().await;
+        server.set(LISTED, Reply::A(vec![[127, 0, 0, 2]]));
+        server.set("1.0.0.127.list.example", reply);
+        let mut proxy = proxy(&server, "1s", LISTS, |_| {});
+        let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
+        assert_eq!(got, unchanged(MESSAGE), "{kind}");
+        let metric = |line: &str| proxy.proxy.metric(line);
+        assert_eq!(metric("popgate_external_hits_total{check=\"hosts\"}"), 0.0);
+        let line = format!("popgate_external_errors_total{{check=\"hosts\",kind=\"{kind}\"}}");
+        assert_eq!(metric(&line), 1.0, "{kind}");
+    }
+}
+
+/// Nor does it take the time of the one by which it is found out whether the list has everything.
+#[tokio::test]
+async fn a_question_that_hangs_hides_no_hit_of_the_same_list() {
+    let server = NameServer::start().await;
+    server.set("slow.example.domains.example", Reply::Silence);
+    server.set(
+        "example.org.domains.example",
+        Reply::A(vec![[127, 0, 1, 2]]),
+    );
+    let lists = LISTS.replace("score = 2.5", "score = 5.5");
+    let message = MESSAGE.replace("and more", "http://www.slow.example/");
+    let mut proxy = proxy(&server, "1s", &lists, |_| {});
+    let got = fetched(&mut proxy, message.as_bytes()).await;
+    assert!(got.contains("DOMAIN_LISTED"), "{got}");
+    let line = "popgate_external_errors_total{check=\"domains\",kind=\"timeout\"}";
+    assert_eq!(proxy.proxy.metric(line), 1.0);
+}
+
 /// An answer that was kept says nothing of the server.
 #[tokio::test]
 async fn kept_answers_make_no_failure_undone() {
