@@ -35,11 +35,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{DnsList, NetworkConfig, Scanner};
+use crate::filter::findings::FailureKind;
 use crate::filter::{Findings, NotAsked, Subject};
 use crate::metrics::Metrics;
 use crate::thread_pool::ThreadPool;
-use guarded::guarded;
-use network::{Network, OfHeader};
+use guarded::{guarded, panicked};
+use network::{Gathered, Network};
 use scanners::{FIRST, Points, Scanners};
 use whom::Whom;
 
@@ -73,7 +74,7 @@ pub struct Pending {
     subject: Arc<Subject>,
     /// A hash of the header and its length: the message may not be the one that is completed.
     header: (usize, u64),
-    of_header: Option<Task<OfHeader>>,
+    of_header: Option<(Task<()>, Arc<Gathered>)>,
     /// Whether answers of name servers can make scanners needless.
     may_be_decided: bool,
 }
@@ -98,11 +99,20 @@ impl<T: Send + 'static> Task<T> {
         }
     }
 
-    /// The result, if there is one by then: a task that panics has none.
-    async fn result(&mut self, by: Instant) -> Option<T> {
+    /// The result, if there is one by then.
+    ///
+    /// # Errors
+    /// If the task is late, or panics.
+    async fn result(&mut self, by: Instant) -> Result<T, Failure> {
         match self {
-            Self::Done(result) => result.take(),
-            Self::Running(task) => timeout_at(by, task).await.ok()?.ok(),
+            Self::Done(result) => result.take().ok_or_else(panicked),
+            Self::Running(task) => match timeout_at(by, task).await {
+                Ok(result) => result.map_err(|_| panicked()),
+                Err(_) => {
+                    let sentence = "the message had no more time to wait";
+                    Err(Failure::new(FailureKind::Timeout, sentence))
+                }
+            },
         }
     }
 }
@@ -184,13 +194,15 @@ impl ExternalChecks {
         let by = Instant::now() + self.budget;
         let of_header = self.network.as_ref().map(|network| {
             let chosen = network.choose(header, subject.from_domain().as_deref());
+            let gathered = Arc::new(network.gather(chosen));
             let (checks, subject) = (Arc::clone(self), Arc::clone(&subject));
-            Task::start(async move {
-                match &checks.network {
-                    Some(network) => network.of_header(&subject, chosen, by).await,
-                    None => OfHeader::default(),
+            let known = Arc::clone(&gathered);
+            let task = Task::start(async move {
+                if let Some(network) = &checks.network {
+                    network.of_header(&subject, &known, by).await;
                 }
-            })
+            });
+            (task, gathered)
         });
         Pending {
             checks: Arc::clone(self),
@@ -325,11 +337,13 @@ impl Pending {
         };
         let of_links = network.of_links(&self.subject, complete, by);
         let of_header = async {
-            let task = self.of_header.as_mut()?;
-            task.result(by + GRACE).await
+            let (task, gathered) = self.of_header.as_mut()?;
+            let failed = task.result(by + GRACE).await.err();
+            // If it has not failed, nothing is missing.
+            let missing = failed.unwrap_or_else(panicked);
+            Some(network.gathered(&self.subject, gathered, &missing))
         };
         let (mut findings, of_header) = tokio::join!(of_links, of_header);
-        // A task that panics, or that is late, has found nothing.
         if let Some(of_header) = of_header {
             let from = self.subject.from_domain();
             let verified = network.verify(of_header, complete, from, by + GRACE);

@@ -37,7 +37,7 @@ pub(super) async fn guarded_in<T: Send + 'static>(
 }
 
 /// Work on input of others has panicked.
-fn panicked() -> Failure {
+pub(super) fn panicked() -> Failure {
     let sentence = "popgate itself has failed, which is a defect of it";
     Failure::new(FailureKind::Panicked, sentence)
 }

@@ -207,6 +207,15 @@ impl List {
         findings
     }
 
+    /// Its questions have not ended, for this reason.
+    pub(super) fn missed(&self, failure: &Failure) -> Findings {
+        self.check.failed(failure, false);
+        Findings {
+            failures: vec![failure.clone().of(&self.list.name)],
+            ..Findings::default()
+        }
+    }
+
     fn questions(&self, subject: &Subject, known: Known<'_>) -> Vec<Question> {
         let mut questions: Vec<Question> = Vec::new();
         let zone = &self.list.zone;

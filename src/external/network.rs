@@ -4,7 +4,7 @@
 //! own: one that hangs hides nothing of the others' answers.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
@@ -48,6 +48,27 @@ pub(super) struct OfHeader {
     sender: Option<String>,
     /// When the receiving domain got the message.
     arrived: Option<u64>,
+}
+
+/// What is known by now of what a header is enough for. Whoever asks adds to it, so that what has been answered counts
+/// even if the rest is late or fails.
+#[derive(Debug, Default)]
+pub(super) struct Gathered(Mutex<Answers>);
+
+#[derive(Debug, Default)]
+struct Answers {
+    chosen: Option<Result<Chosen, Failure>>,
+    /// Of each list.
+    lists: Vec<Option<Findings>>,
+    keys: Option<dkim::Keys>,
+    spf: Option<Findings>,
+    policy: Option<Result<Option<dmarc::Published>, Failure>>,
+}
+
+impl Gathered {
+    fn add(&self, add: impl FnOnce(&mut Answers)) {
+        add(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 /// How a list answers at its test points.
@@ -118,43 +139,96 @@ impl Network {
         }
     }
 
+    /// Nothing is known yet but the signatures that are verified.
+    pub(super) fn gather(&self, chosen: Result<Chosen, Failure>) -> Gathered {
+        Gathered(Mutex::new(Answers {
+            chosen: Some(chosen),
+            lists: self.lists.iter().map(|_| None).collect(),
+            ..Answers::default()
+        }))
+    }
+
     /// Asks what a header is enough for.
-    pub(super) async fn of_header(
+    pub(super) async fn of_header(&self, subject: &Subject, gathered: &Gathered, by: Instant) {
+        let mut names = Vec::new();
+        gathered.add(|it| {
+            if let Some(Ok(chosen)) = &it.chosen {
+                names = dkim::key_names(chosen);
+            }
+        });
+        let lists = self.lists.iter().enumerate();
+        let lists = lists.map(async |(place, list)| {
+            let found = list.ask(&self.dns, subject, Known::Header, by).await;
+            gathered.add(|it| {
+                if let Some(place) = it.lists.get_mut(place) {
+                    *place = Some(found);
+                }
+            });
+        });
+        let keys = async {
+            let keys = self.keys(&names, by).await;
+            gathered.add(|it| it.keys = Some(keys));
+        };
+        let spf = async {
+            let spf = self.spf(subject, by).await;
+            gathered.add(|it| it.spf = Some(spf));
+        };
+        let policy = async {
+            let policy = self.policy(subject, by).await;
+            gathered.add(|it| it.policy = Some(policy));
+        };
+        tokio::join!(join_all(lists), keys, spf, policy);
+    }
+
+    /// What was gathered; each check that has not ended, since its task has this failure, has it, too.
+    pub(super) fn gathered(
         &self,
         subject: &Subject,
-        chosen: Result<Chosen, Failure>,
-        by: Instant,
+        gathered: &Gathered,
+        missing: &Failure,
     ) -> OfHeader {
-        let (chosen, failed) = match chosen {
-            Ok(chosen) => (chosen, None),
-            Err(failure) => (Chosen::default(), Some(failure)),
-        };
-        let names = dkim::key_names(&chosen);
-        let lists = self.lists.iter();
-        let lists = lists.map(|list| list.ask(&self.dns, subject, Known::Header, by));
-        let (listed, known, spf, policy) = tokio::join!(
-            join_all(lists),
-            self.keys(&names, by),
-            self.spf(subject, by),
-            self.policy(subject, by),
-        );
+        let mut answers = Answers::default();
+        gathered.add(|it| answers = std::mem::take(it));
         let mut of_header = OfHeader {
-            keys: known,
-            chosen,
             sender: subject.return_path_domain(),
             arrived: subject.arrived,
             ..OfHeader::default()
         };
         let findings = &mut of_header.findings;
-        listed.into_iter().for_each(|it| findings.add(it));
-        findings.add(spf);
-        if let (Some(failure), Some(check)) = (failed, &self.dkim) {
-            check.failed(&failure, false);
-            findings.failures.push(failure.of("dkim"));
+        for (list, found) in self.lists.iter().zip(answers.lists) {
+            findings.add(found.unwrap_or_else(|| list.missed(missing)));
         }
-        match policy {
-            Ok(policy) => of_header.policy = policy,
-            Err(failure) => findings.failures.push(failure.of("dmarc")),
+        let missed = |check: &Check| {
+            check.failed(missing, false);
+            missing.clone().of(check.name())
+        };
+        match (answers.spf, &self.spf) {
+            (Some(spf), _) => findings.add(spf),
+            (None, Some(check)) => findings.failures.push(missed(check)),
+            (None, None) => {}
+        }
+        match (answers.chosen, answers.keys, &self.dkim) {
+            (Some(Ok(chosen)), Some(keys), _) => {
+                of_header.chosen = chosen;
+                of_header.keys = keys;
+            }
+            (Some(Ok(chosen)), None, Some(check)) => {
+                let names = dkim::key_names(&chosen).into_iter();
+                of_header.keys = names.map(|name| (name, Err(missing.clone()))).collect();
+                of_header.chosen = chosen;
+                check.failed(missing, false);
+            }
+            (Some(Err(failure)), _, Some(check)) => {
+                check.failed(&failure, false);
+                findings.failures.push(failure.of("dkim"));
+            }
+            _ => {}
+        }
+        match (answers.policy, &self.dmarc) {
+            (Some(Ok(policy)), _) => of_header.policy = policy,
+            (Some(Err(failure)), _) => findings.failures.push(failure.of("dmarc")),
+            (None, Some(check)) => findings.failures.push(missed(check)),
+            (None, None) => {}
         }
         of_header
     }

@@ -127,3 +127,62 @@ async fn a_scanner_that_hangs_beside_name_servers_is_not_asked_for_a_while() {
     assert_eq!(*last, FailureKind::BreakerOpen);
     assert_eq!(before, [FailureKind::Timeout; 6]);
 }
+
+/// What was answered counts, and what was not is named.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_hides_no_answer_and_no_failure() {
+    let name_server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = name_server.local_addr().unwrap();
+    let list = |name: &str, zone: &str| {
+        format!(
+            "[[dns_list]]\nname = \"{name}\"\nzone = \"{zone}\"\nkind = \"address\"\n\
+             [dns_list.codes]\n\"127.0.0.2\" = {{ fact = \"ON_{name}\", score = 1.0 }}\n"
+        )
+    };
+    let text = format!(
+        "[network]\ndns = [\"{address}\"]\nbudget = \"4s\"\ndkim = true\nspf = true\ndmarc = true\n{}{}",
+        list("ONE", "one.example"),
+        list("TWO", "two.example")
+    );
+    let (config, problems) = Config::parse("popgate.toml", &text, &Flags::default());
+    assert_eq!(problems, []);
+    let folder = tempfile::tempdir().unwrap();
+    let replay = Replay::open(folder.path()).unwrap();
+    for (name, records) in [
+        ("1.2.0.192.one.example", r#"{"Ok":[{"a":"127.0.0.2"}]}"#),
+        ("1.0.0.127.one.example", r#"{"Ok":[]}"#),
+    ] {
+        let records: serde_json::Value = serde_json::from_str(records).unwrap();
+        replay.record(&format!("dns A {name}"), &records);
+    }
+    let (metrics, pool) = (Arc::new(Metrics::new()), ThreadPool::new("test", 1, 1));
+    let (pool, replay) = (Arc::new(pool), Some(Arc::new(replay)));
+    let checks = ExternalChecks::new(&config.network, &[], &metrics, &pool, replay);
+    let checks = checks.unwrap().unwrap();
+    let subject = Subject {
+        boundary: Some([192, 0, 2, 1].into()),
+        from: Some("ann@example.net".to_owned()),
+        return_path: Some("ann@example.net".to_owned()),
+        ..Subject::default()
+    };
+    let header: &[u8] = b"DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=x; h=from; bh=YQ==; b=YQ==\r\nFrom: ann@example.net\r\n\r\n";
+    let complete = Complete {
+        message: Bytes::from_static(header),
+        is_whole: true,
+        hosts_of_links: Vec::new(),
+        recipient: None,
+    };
+    let pending = checks.start(subject, header, header);
+    let by = Instant::now() + Duration::from_millis(100);
+    let found = pending.results(&complete, by, |_, _| false).await;
+    let hits: Vec<_> = found.hits.iter().map(|it| &*it.rule).collect();
+    assert_eq!(hits, ["ON_ONE"]);
+    let mut failures: Vec<_> = found
+        .failures
+        .iter()
+        .map(|it| (&*it.check, it.kind))
+        .collect();
+    failures.sort_by_key(|it| it.0);
+    let expected = ["TWO", "dkim", "dmarc", "spf"].map(|it| (it, FailureKind::Timeout));
+    assert_eq!(failures, expected);
+}
