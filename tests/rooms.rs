@@ -176,6 +176,7 @@ const LONGEST_FUNCTION: usize = 107;
 
 /// Tests that sleep, and why. Others wait for an event.
 const SLEEPS: &[(&str, &str)] = &[
+    ("src/external/name_servers.rs", "time is paused"),
     (
         "tests/integration/support/mod.rs",
         "`until` polls other processes",

@@ -85,7 +85,7 @@ impl Dns {
         let resolver = servers.map(|servers| resolver(servers, budget));
         let resolver = resolver.transpose()?;
         Ok(Self {
-            servers: resolver.map(|resolver| NameServers::new(resolver, metrics)),
+            servers: resolver.map(|resolver| NameServers::new(resolver, budget, metrics)),
             kept: Kept::new(cache),
             permits: Semaphore::new(lookups),
             budget,
@@ -186,7 +186,7 @@ impl Dns {
             check.admit()?;
         }
         servers
-            .admit(by)
+            .admit()
             .inspect_err(|failure| check.meter().failed(failure.kind))?;
         let Ok(Ok(_permit)) = timeout_at(by, self.permits.acquire()).await else {
             let failure = Failure::new(FailureKind::Busy, "too many questions are under way");
@@ -261,7 +261,10 @@ fn timed_out(waited: Duration) -> Failure {
 }
 
 /// A resolver that asks these servers.
-fn resolver(servers: &DnsServers, budget: Duration) -> Result<Resolver<Sockets>, String> {
+pub(super) fn resolver(
+    servers: &DnsServers,
+    budget: Duration,
+) -> Result<Resolver<Sockets>, String> {
     let (config, mut options) = match servers {
         DnsServers::System => read_system_conf().map_err(|error| {
             format!("the system's name servers are not known: {error}; write their addresses, such as [\"127.0.0.1:53\"]")
