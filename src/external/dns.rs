@@ -32,8 +32,9 @@ pub(super) use super::record::{Kind, Record};
 /// A name that is longer is no question (RFC 1035 section 2.3.4).
 const LONGEST_NAME: usize = 253;
 
-/// Records of an answer that are looked at.
-const RECORDS: usize = 50;
+/// An answer with more records of the kind is not looked at: a part of it could mean the opposite. There are domains with
+/// more than a hundred texts, one of which is what is looked for.
+const RECORDS: usize = 500;
 
 /// What name servers have answered.
 #[derive(Debug)]
@@ -212,9 +213,15 @@ impl Dns {
         let failure = match asked {
             Ok(Ok(lookup)) => {
                 let time = lookup.answers().iter().map(|it| it.ttl).min();
-                let records = lookup.answers().iter().take(RECORDS);
-                let records = records.filter_map(|it| read(&it.data, kind)).collect();
-                return answered(records, time.unwrap_or_default());
+                let records = lookup.answers().iter().map(|it| &it.data);
+                match records_of(records, kind) {
+                    Ok(records) => return answered(records, time.unwrap_or_default()),
+                    Err(failure) => {
+                        // It has answered.
+                        check.failed(&failure, false);
+                        return Err(failure);
+                    }
+                }
             }
             Ok(Err(error)) => match failure_of(&error, began.elapsed()) {
                 Some(failure) => failure,
@@ -314,6 +321,20 @@ fn question(name: &str) -> Option<Name> {
     Name::from_ascii(format!("{name}.")).ok()
 }
 
+/// All records of this kind.
+fn records_of<'a>(
+    data: impl Iterator<Item = &'a RData>,
+    kind: Kind,
+) -> Result<Vec<Record>, Failure> {
+    let records = data.filter_map(|it| read(it, kind));
+    let records: Vec<_> = records.take(RECORDS + 1).collect();
+    if records.len() > RECORDS {
+        let sentence = format!("the answer has more than {RECORDS} records");
+        return Err(Failure::new(FailureKind::Nonsense, sentence));
+    }
+    Ok(records)
+}
+
 fn read(data: &RData, kind: Kind) -> Option<Record> {
     let plain = |name: &Name| {
         let name = name.to_ascii().to_ascii_lowercase();
@@ -381,6 +402,22 @@ fn refusal(code: ResponseCode) -> (FailureKind, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_of_many_records_counts_and_too_many_are_a_failure() {
+        use hickory_resolver::proto::rr::rdata::{A, TXT};
+        let text = |text: &str| RData::TXT(TXT::new(vec![text.to_owned()]));
+        let address = RData::A(A::new(192, 0, 2, 1));
+        let mut answer = vec![address; RECORDS];
+        answer.extend(vec![text("other"); 199]);
+        answer.push(text("v=spf1 -all"));
+        let records = records_of(answer.iter(), Kind::Txt).unwrap();
+        assert_eq!(records.len(), 200);
+        assert_eq!(records[199], Record::Txt("v=spf1 -all".to_owned()));
+        answer.extend(vec![text("other"); RECORDS]);
+        let failure = records_of(answer.iter(), Kind::Txt).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Nonsense);
+    }
 
     /// What was only late, or not asked, when it was recorded is asked for again.
     #[tokio::test]
