@@ -3,6 +3,7 @@
 //! In: answers and failures; out: leave to ask, series for metrics, lines for the log. A list or a scanner fails for everybody;
 //! a check of popgate's own asks the name servers of senders, of whom each fails for itself.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,30 +23,37 @@ const REPEATED: Duration = Duration::from_secs(600);
 pub struct Check {
     name: String,
     breaker: Breaker,
-    /// Of a check of popgate's own: whose failures were counted.
-    failing: Option<Mutex<Failing>>,
+    /// Whether it asks the name servers of senders.
+    is_own: bool,
+    /// Whose failures were counted.
+    failing: Mutex<Failing>,
     meter: CheckMeter,
     complained: Mutex<Option<Instant>>,
 }
 
-/// Domains whose name servers have failed since one has answered, each once, and at most one a message: else one sender
-/// could end a check for everybody.
+/// What has failed since there was an answer: at most one failure of a message counts, and of a check of popgate's own one of
+/// a domain's name servers. Else one sender could end a check for everybody.
 #[derive(Debug, Default)]
 struct Failing {
     domains: Vec<String>,
-    /// When the questions of the message end with which the last was counted: no two messages have that in common.
-    message: Option<Instant>,
+    /// When the questions of messages end of which one was counted: no two messages have that in common.
+    messages: VecDeque<Instant>,
 }
 
 impl Failing {
-    fn counts(&mut self, name: &str, by: Instant, most: usize) -> bool {
-        let domain = registrable(name).unwrap_or(name);
-        let is_known = self.domains.iter().any(|it| it == domain);
-        if is_known || self.message == Some(by) {
+    fn counts(&mut self, domain: Option<&str>, by: Instant) -> bool {
+        let is_known = domain.is_some_and(|it| self.domains.iter().any(|known| known == it));
+        if is_known || self.messages.contains(&by) {
             return false;
         }
-        self.message = Some(by);
-        if self.domains.len() < most {
+        // Many are asked about at the same time.
+        if self.messages.len() == MESSAGES {
+            self.messages.pop_front();
+        }
+        self.messages.push_back(by);
+        if let Some(domain) = domain
+            && self.domains.len() < DOMAINS as usize
+        {
             self.domains.push(domain.to_owned());
         }
         true
@@ -55,11 +63,14 @@ impl Failing {
 /// Failures in a row, each of another domain, after which a check of popgate's own pauses.
 const DOMAINS: u32 = 20;
 
+/// Messages of which it is known that a failure was counted.
+const MESSAGES: usize = 64;
+
 impl Check {
     /// A check of popgate's own: it asks the name servers of senders, and one of those that fails is no reason to pause.
     pub(super) fn own(name: &str, metrics: &Metrics) -> Self {
         Self {
-            failing: Some(Mutex::default()),
+            is_own: true,
             ..Self::new(name, DOMAINS, metrics)
         }
     }
@@ -69,7 +80,8 @@ impl Check {
         Self {
             name: name.to_owned(),
             breaker: Breaker::new(limit),
-            failing: None,
+            is_own: false,
+            failing: Mutex::default(),
             meter: metrics.check(name),
             complained: Mutex::default(),
         }
@@ -99,23 +111,23 @@ impl Check {
         Err(Failure::new(kind, sentence))
     }
 
-    /// Whether it is the fault of who is asked that there is no answer about this name.
+    /// Whether it counts as the fault of who is asked that there is no answer about this name for a message whose questions
+    /// end by then.
     pub(super) fn is_at_fault(&self, failure: &Failure, name: &str, by: Instant) -> bool {
-        match &self.failing {
-            Some(failing) if failure.kind != FailureKind::Unreachable => {
-                let mut failing = failing.lock().unwrap_or_else(PoisonError::into_inner);
-                failing.counts(name, by, DOMAINS as usize)
-            }
-            _ => true,
+        // No server of a sender is reached but by the one that is asked.
+        if self.is_own && failure.kind == FailureKind::Unreachable {
+            return true;
         }
+        let domain = self.is_own.then(|| registrable(name).unwrap_or(name));
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        failing.counts(domain, by)
     }
 
     /// It has answered.
     pub fn succeeded(&self) {
-        if let Some(failing) = &self.failing {
-            let mut failing = failing.lock().unwrap_or_else(PoisonError::into_inner);
-            failing.domains.clear();
-        }
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        failing.domains.clear();
+        drop(failing);
         if self.breaker.succeeded() == Changed::Closed {
             self.meter.breaker_open(false);
             tracing::info!(check = self.name, "answers again");
@@ -162,6 +174,21 @@ mod tests {
             check.failed(&failure, check.is_at_fault(&failure, name, by));
             check.breaker.is_open()
         })
+    }
+
+    /// It may have 20 links, and the list be slow once.
+    #[test]
+    fn one_message_pauses_no_list() {
+        let list = || Check::new("list", 5, &Metrics::new());
+        let one = |at: u64| {
+            let message = at % 4;
+            (FailureKind::Timeout, format!("d{at}.list.example"), message)
+        };
+        let all: Vec<_> = (0..80).map(one).collect();
+        assert_eq!(opened(&list(), &all), None);
+        let many = |at| (FailureKind::Timeout, "a.list.example".to_owned(), at);
+        let all: Vec<_> = (0..80).map(many).collect();
+        assert_eq!(opened(&list(), &all), Some(4));
     }
 
     #[test]

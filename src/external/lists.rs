@@ -102,7 +102,8 @@ impl List {
                 let is_fresh = answer.is_fresh;
                 let meaning = self.read(answer.records());
                 let meaning = meaning.inspect_err(|failure| {
-                    self.check.failed(failure, is_fresh);
+                    let is_its_fault = is_fresh && self.check.is_at_fault(failure, &name, by);
+                    self.check.failed(failure, is_its_fault);
                     self.check.complain(failure);
                 });
                 !meaning?.is_empty()
@@ -158,8 +159,10 @@ impl List {
             let is_fresh = answer.as_ref().is_ok_and(|it| it.is_fresh);
             match answer.map(|answer| self.read(answer.records()).map(|it| (it, answer))) {
                 Ok(Ok((meaning, _))) if !meaning.is_empty() && lists_everything == Ok(true) => {
-                    let failure = everything_is_listed(&unlisted(&self.list));
-                    self.check.failed(&failure, is_fresh);
+                    let name = unlisted(&self.list);
+                    let failure = everything_is_listed(&name);
+                    let is_its_fault = is_fresh && self.check.is_at_fault(&failure, &name, by);
+                    self.check.failed(&failure, is_its_fault);
                     self.check.complain(&failure);
                     failed(failure);
                 }
@@ -194,7 +197,9 @@ impl List {
                     findings.hits.extend(hits);
                 }
                 Ok(Err(refused)) => {
-                    self.check.failed(&refused, is_fresh);
+                    let name = &question.name;
+                    let is_its_fault = is_fresh && self.check.is_at_fault(&refused, name, by);
+                    self.check.failed(&refused, is_its_fault);
                     self.check.complain(&refused);
                     failed(refused);
                 }
