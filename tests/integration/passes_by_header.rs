@@ -17,7 +17,7 @@ use crate::support;
 const PROVEN: &str = "Authentication-Results: mx.example.com; dkim=pass header.d=example.org; \
                       dmarc=pass header.from=example.org\r\n";
 
-const THRESHOLDS: Thresholds = Thresholds {
+pub(crate) const THRESHOLDS: Thresholds = Thresholds {
     tag_at: 5.0,
     drop_at: Some(10.0),
 };
@@ -45,7 +45,7 @@ const TESTS: [&str; 18] = [
 ];
 
 /// Rules of random scores, some of which are made of others.
-fn random_rules(random: &mut fastrand::Rng) -> RuleSet {
+pub(crate) fn random_rules(random: &mut fastrand::Rng) -> RuleSet {
     let mut text = "stock = false\n".to_owned();
     let count = random.usize(1..8);
     for number in 0..count {
@@ -85,7 +85,7 @@ fn random_rules(random: &mut fastrand::Rng) -> RuleSet {
     read.unwrap_or_else(|problems| panic!("{problems:?}\n{text}"))
 }
 
-fn random_context(random: &mut fastrand::Rng) -> Context {
+pub(crate) fn random_context(random: &mut fastrand::Rng) -> Context {
     let mut lists = SenderLists::default();
     for _ in 0..random.usize(0..3).saturating_sub(1) {
         let pattern = random.choice(["example.org", "bob@example.org", "example.net"]);
@@ -109,7 +109,7 @@ fn random_context(random: &mut fastrand::Rng) -> Context {
     }
 }
 
-fn random_header(random: &mut fastrand::Rng) -> String {
+pub(crate) fn random_header(random: &mut fastrand::Rng) -> String {
     let fields = [
         PROVEN,
         "From: Bob <bob@example.org>\r\n",
@@ -125,7 +125,7 @@ fn random_header(random: &mut fastrand::Rng) -> String {
     taken.copied().chain(["\r\n"]).collect()
 }
 
-fn random_body(random: &mut fastrand::Rng) -> String {
+pub(crate) fn random_body(random: &mut fastrand::Rng) -> String {
     let words = [
         "alpha ",
         "beta ",
