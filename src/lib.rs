@@ -24,6 +24,7 @@
 //! | [`external`] | what name servers and scanners say of a message, within a budget of time |
 //! | [`thread_pool`] | bounded threads for work that blocks or computes, one pool per kind of work |
 //! | [`thread_priority`] | how urgent the work of a thread is |
+//! | [`platform`] | what the operating systems do in different ways: one module per need |
 //! | [`demo`] | a sample mailbox server, for demonstration and tests |
 //!
 //! # Decisions
@@ -126,6 +127,7 @@ pub mod mailbox_id;
 pub mod message;
 pub mod metrics;
 pub mod net;
+pub mod platform;
 pub mod pop3;
 pub mod public_suffix;
 pub mod rewrite;

@@ -5,10 +5,8 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use zeroize::Zeroizing;
 
 /// A longer line is cut: no address is that long.
@@ -27,7 +25,7 @@ impl TypedLines {
     /// Stdin's.
     pub(super) fn stdin() -> io::Result<Self> {
         Ok(Self {
-            input: Some(File::from(io::stdin().as_fd().try_clone_to_owned()?)),
+            input: Some(input::stdin()?),
             line: Zeroizing::default(),
         })
     }
@@ -40,7 +38,7 @@ impl TypedLines {
                 return std::future::pending().await;
             };
             // A non-blocking read would change the mode of the terminal for everybody who has it.
-            if !is_readable(input)? {
+            if !input::is_readable(input)? {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -60,8 +58,40 @@ impl TypedLines {
     }
 }
 
-/// Whether a read would not wait.
-fn is_readable(file: &File) -> io::Result<bool> {
-    let mut asked = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
-    Ok(poll(&mut asked, PollTimeout::ZERO)? > 0)
+#[cfg(unix)]
+mod input {
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::AsFd;
+
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    /// The standard input itself.
+    pub(super) fn stdin() -> io::Result<File> {
+        Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+    }
+
+    /// Whether a read would not wait.
+    pub(super) fn is_readable(file: &File) -> io::Result<bool> {
+        let mut asked = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
+        Ok(poll(&mut asked, PollTimeout::ZERO)? > 0)
+    }
+}
+
+#[cfg(windows)]
+mod input {
+    use std::fs::File;
+    use std::io::{self, IsTerminal};
+    use std::os::windows::io::AsHandle;
+
+    /// The standard input itself.
+    pub(super) fn stdin() -> io::Result<File> {
+        Ok(File::from(io::stdin().as_handle().try_clone_to_owned()?))
+    }
+
+    /// Windows does not say whether a read of a console would wait: nothing is typed there, only what else ends the wait
+    /// does. What a program sends is there at once.
+    pub(super) fn is_readable(file: &File) -> io::Result<bool> {
+        Ok(!file.is_terminal())
+    }
 }

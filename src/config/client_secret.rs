@@ -4,11 +4,11 @@
 use std::fmt;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use crate::platform::private_files::Exposure;
 use crate::schema::Section;
 
 /// Longer ones are no secret of a provider.
@@ -87,10 +87,10 @@ pub(super) fn in_file(file: &Path, what: &str) -> Result<ClientSecret, String> {
         ));
     }
     // As for the keys of certificates.
-    if found.mode() & 0o027 != 0 {
+    if let Some(Exposure { detail, .. }) = Exposure::of(file).map_err(failed)? {
         return Err(format!(
-            "{shown}: others may read or change this secret (mode {:04o}); run `chmod 600 {shown}`, or `chmod 640 {shown}` where popgate reads it by its group",
-            found.mode() & 0o7777
+            "{shown}: others may read or change this secret{detail}; {}",
+            Exposure::fix(file)
         ));
     }
     let mut text = Zeroizing::new(String::new());

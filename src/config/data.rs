@@ -10,6 +10,7 @@ use super::client_secret::{self, ClientSecret};
 use super::filter::DropMode;
 use super::postgres_address::PostgresAddress;
 use super::units;
+use crate::platform::places;
 use crate::schema::Section;
 
 /// The environment variable with the password of the store.
@@ -93,7 +94,7 @@ pub(super) fn read(
     drop_mode: DropMode,
 ) -> (PathBuf, StoreConfig) {
     let dir = section.string("dir");
-    let dir = dir.map_or_else(|| PathBuf::from("/var/lib/popgate"), |dir| folder.join(dir));
+    let dir = dir.map_or_else(|| places::data(folder), |dir| folder.join(dir));
     let kind = section.parsed("store", |text| store_kind(text, folder));
     let is_known = kind.is_some() || !section.has("store");
     let kind = kind.unwrap_or(StoreKind::Sqlite);

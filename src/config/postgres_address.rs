@@ -135,6 +135,7 @@ fn is_here(host: &Host) -> bool {
             let address = name.parse::<std::net::IpAddr>();
             name == "localhost" || address.is_ok_and(|it| it.is_loopback())
         }
+        #[cfg(unix)]
         Host::Unix(_) => true,
     }
 }
@@ -142,6 +143,7 @@ fn is_here(host: &Host) -> bool {
 fn shown(host: &Host) -> String {
     match host {
         Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
         Host::Unix(path) => path.display().to_string(),
     }
 }

@@ -5,9 +5,8 @@
 //! present for what expires. It tells with whom somebody corresponds: nobody else may read it.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,6 +15,8 @@ use memchr::memrchr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::platform::private_files;
 
 /// The file's name.
 const FILE: &str = "answers.jsonl";
@@ -66,9 +67,9 @@ impl Replay {
         std::fs::create_dir_all(folder)?;
         let path = folder.join(FILE);
         let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true).mode(0o600);
-        let file = options.open(&path)?;
-        file.set_permissions(Permissions::from_mode(0o600))?;
+        options.read(true).append(true).create(true);
+        let file = private_files::owner_only(&mut options).open(&path)?;
+        private_files::restrict(&file, &path)?;
         let mut octets = Vec::new();
         (&file).read_to_end(&mut octets)?;
         // A line without an end was not written to its end.
@@ -159,6 +160,9 @@ impl Replay {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

@@ -5,56 +5,30 @@
 //! Below it, no symbolic link is followed, not even one that replaces a folder in the meantime, and only regular files
 //! are opened: a pipe without a writer would block, and opening a device may have side effects.
 
-use std::fmt;
-use std::fs::{self, File, OpenOptions};
+mod not_read;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::fs::{self, File};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat, openat2};
-use nix::sys::stat::Mode;
-use nix::unistd::geteuid;
-
-/// Why a file is not read.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum NotRead {
-    /// It is not mail.
-    Skipped(&'static str),
-    /// The operating system's error.
-    Io(io::Error),
-}
-
-impl fmt::Display for NotRead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Skipped(what) => write!(f, "{what}; skipped"),
-            Self::Io(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl From<io::Error> for NotRead {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Errno> for NotRead {
-    fn from(error: Errno) -> Self {
-        Self::Io(error.into())
-    }
-}
+pub use not_read::NotRead;
+pub(super) use not_read::OTHER;
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
 /// A mail file.
 #[derive(Debug, Clone)]
 pub struct MailFile {
     path: PathBuf,
     /// The folder from the command line that contains it, and its path relative to that.
-    inside: Option<(Arc<OwnedFd>, PathBuf)>,
+    inside: Option<(Arc<system::Folder>, PathBuf)>,
 }
 
 impl MailFile {
@@ -77,23 +51,9 @@ impl MailFile {
     /// If it is skipped or cannot be opened.
     pub(super) fn open(&self) -> Result<File, NotRead> {
         let Some((folder, path)) = &self.inside else {
-            return open_named(&self.path);
+            return system::open_named(&self.path);
         };
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-        let flags = flags | OFlag::O_CLOEXEC;
-        let resolve = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_BENEATH;
-        let how = OpenHow::new().flags(flags).resolve(resolve);
-        let opened = match openat2(folder, path, how) {
-            // Linux before 5.6, or a sandbox, has no openat2.
-            Err(Errno::ENOSYS | Errno::EPERM) => openat(folder, path, flags, Mode::empty()),
-            opened => opened,
-        };
-        let file = File::from(opened.map_err(|error| match error {
-            Errno::ELOOP => NotRead::Skipped("is a symbolic link"),
-            // Opening a socket returns this.
-            Errno::ENXIO => NotRead::Skipped(OTHER),
-            error => error.into(),
-        })?);
+        let file = folder.open_below(path)?;
         match file.metadata()?.is_file() {
             true => Ok(file),
             false => Err(NotRead::Skipped(OTHER)),
@@ -106,31 +66,11 @@ impl MailFile {
     }
 }
 
-/// Anything that is neither a file, a folder nor a symbolic link.
-pub(super) const OTHER: &str = "is a pipe, a socket or a device";
-
-fn open_named(path: &Path) -> Result<File, NotRead> {
-    refuse_foreign_link(path)?;
-    let kind = fs::metadata(path)?.file_type();
-    let in_dev = path.starts_with("/dev") || path.starts_with("/proc/self/fd");
-    let is_shells = in_dev && !kind.is_socket();
-    if !(kind.is_file() || kind.is_dir() || is_shells) {
-        return Err(NotRead::Skipped(OTHER));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true);
-    if kind.is_file() {
-        // A pipe may have replaced it.
-        options.custom_flags(OFlag::O_NONBLOCK.bits());
-    }
-    Ok(options.open(path)?)
-}
-
 /// A folder from the command line.
 #[derive(Debug)]
 pub(super) struct MailFolder {
     path: PathBuf,
-    folder: Arc<OwnedFd>,
+    folder: Arc<system::Folder>,
 }
 
 impl MailFolder {
@@ -142,10 +82,8 @@ impl MailFolder {
         if !path.is_dir() {
             return Ok(None);
         }
-        refuse_foreign_link(path)?;
-        let mut options = OpenOptions::new();
-        let folder = options.read(true).custom_flags(OFlag::O_DIRECTORY.bits());
-        let folder = Arc::new(folder.open(path)?.into());
+        system::refuse_foreign_link(path)?;
+        let folder = Arc::new(system::Folder::open(path)?);
         let path = path.to_owned();
         Ok(Some(Self { path, folder }))
     }
@@ -157,19 +95,5 @@ impl MailFolder {
             inside: below.ok().map(|below| (Arc::clone(&self.folder), below)),
             path,
         }
-    }
-}
-
-/// A user may replace a folder with a symbolic link between two of root's commands.
-fn refuse_foreign_link(path: &Path) -> Result<(), NotRead> {
-    // Without this, a trailing slash would make it examine the link's target.
-    let path: PathBuf = path.components().collect();
-    match fs::symlink_metadata(path) {
-        Ok(about) if about.is_symlink() && geteuid().is_root() && about.uid() != 0 => {
-            Err(NotRead::Skipped(
-                "is a symbolic link of another user, which root does not follow: name its target, or run as that user",
-            ))
-        }
-        _ => Ok(()),
     }
 }

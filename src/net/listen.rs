@@ -7,9 +7,11 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
 use std::time::Duration;
 
-use listenfd::ListenFd;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
+
+use crate::platform::port_holder::{how_to_find, port_holder, why_forbidden};
+use crate::platform::transparent_sockets::make_transparent;
 
 /// Connections that the system queues until they are accepted.
 const BACKLOG: i32 = 1024;
@@ -23,6 +25,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_s
 pub struct BindError {
     address: SocketAddr,
     transparent: bool,
+    /// The program that uses it, if that is known.
+    holder: Option<String>,
     source: io::Error,
 }
 
@@ -38,27 +42,27 @@ impl fmt::Display for BindError {
         let Self {
             address,
             transparent,
+            holder,
             source,
         } = self;
         write!(f, "cannot listen on {address}: {source}")?;
         match source.kind() {
-            io::ErrorKind::AddrInUse => write!(
-                f,
-                "; another program uses it (see `ss -ltnp sport = :{port}`): stop that one, or choose another port",
-                port = address.port()
-            ),
+            io::ErrorKind::AddrInUse => {
+                match holder {
+                    Some(holder) => write!(f, "; {holder} uses it")?,
+                    None => {
+                        let how = how_to_find(address.port());
+                        write!(f, "; another program uses it (see {how})")?;
+                    }
+                }
+                f.write_str(": stop that one, or choose another port")
+            }
             io::ErrorKind::PermissionDenied if *transparent => write!(
                 f,
                 "; tproxy = true needs a privilege: start popgate as root with [process] user = \"popgate\", \
                  or as a systemd service with AmbientCapabilities=CAP_NET_ADMIN CAP_NET_BIND_SERVICE"
             ),
-            io::ErrorKind::PermissionDenied => write!(
-                f,
-                "; ports below 1024 need a privilege: `sudo setcap cap_net_bind_service=+ep $(command -v popgate)`, \
-                 or let systemd open it (popgate.socket, or popgate-tls.socket for 995; stop the service, then start both), \
-                 or start it as a systemd service with AmbientCapabilities=CAP_NET_BIND_SERVICE, \
-                 or choose another port such as 127.0.0.1:1110"
-            ),
+            io::ErrorKind::PermissionDenied => write!(f, "; {}", why_forbidden()),
             io::ErrorKind::AddrNotAvailable => {
                 write!(
                     f,
@@ -86,11 +90,7 @@ impl Inherited {
     /// # Errors
     /// If one of them is not a listening TCP socket.
     pub fn from_service_manager() -> io::Result<Self> {
-        let mut given = ListenFd::from_env();
-        let mut sockets = Vec::new();
-        for number in 0..given.len() {
-            sockets.extend(given.take_tcp_listener(number)?);
-        }
+        let sockets = system::inherited()?;
         for socket in &sockets {
             socket.set_nonblocking(true)?;
         }
@@ -132,26 +132,27 @@ pub fn bind(
             Type::STREAM,
             Some(Protocol::TCP),
         )?;
-        // A restart must not fail because of connections in TIME_WAIT.
-        socket.set_reuse_address(true)?;
+        system::permit_restart(&socket)?;
         match address {
             // So that 0.0.0.0 and [::] can both be bound.
             SocketAddr::V6(_) => socket.set_only_v6(true)?,
             SocketAddr::V4(_) => {}
         }
-        match address {
-            SocketAddr::V4(_) if transparent => socket.set_ip_transparent_v4(true)?,
-            SocketAddr::V6(_) if transparent => socket.set_ip_transparent_v6(true)?,
-            _ => {}
+        if transparent {
+            make_transparent(&socket, address.ip())?;
         }
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         socket.set_nonblocking(true)?;
         Ok(StdListener::from(socket))
     };
-    bound().map_err(|source| BindError {
+    bound().map_err(|source: io::Error| BindError {
         address,
         transparent,
+        holder: match source.kind() {
+            io::ErrorKind::AddrInUse => port_holder(address.port()),
+            _ => None,
+        },
         source,
     })
 }
@@ -182,5 +183,47 @@ pub async fn accept(
             }
         }
         tokio::task::yield_now().await;
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use std::io;
+    use std::net::TcpListener;
+
+    use listenfd::ListenFd;
+    use socket2::Socket;
+
+    /// The sockets of systemd.
+    pub(super) fn inherited() -> io::Result<Vec<TcpListener>> {
+        let mut given = ListenFd::from_env();
+        let mut sockets = Vec::new();
+        for number in 0..given.len() {
+            sockets.extend(given.take_tcp_listener(number)?);
+        }
+        Ok(sockets)
+    }
+
+    /// A restart must not fail because of connections in TIME_WAIT.
+    pub(super) fn permit_restart(socket: &Socket) -> io::Result<()> {
+        socket.set_reuse_address(true)
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use std::io;
+    use std::net::TcpListener;
+
+    use socket2::Socket;
+
+    /// The service manager passes none.
+    pub(super) fn inherited() -> io::Result<Vec<TcpListener>> {
+        Ok(Vec::new())
+    }
+
+    /// Windows needs nothing for it, and there the option of Unix would let another program take the port away.
+    pub(super) fn permit_restart(_: &Socket) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -6,12 +6,12 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::tls_error::{Peer, sentence};
+use crate::platform::file_identity::Stamp;
+use crate::platform::private_files::Exposure;
 use arc_swap::ArcSwap;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -29,7 +29,7 @@ pub enum CertificateError {
     /// The key's file cannot be read.
     UnreadableKey(PathBuf, io::Error),
     /// Others than its owner and group may read the key, or its group may change it.
-    Exposed(PathBuf, u32),
+    Exposed(PathBuf, Exposure),
     /// It contains no certificate.
     NoCertificate(PathBuf),
     /// Its certificate cannot be used.
@@ -56,17 +56,15 @@ impl fmt::Display for CertificateError {
                     _ => Ok(()),
                 }
             }
-            Self::Exposed(file, mode) => {
-                let (who, may) = match (mode & 0o007, mode & 0o004) {
-                    (0, _) => ("its group", "write"),
-                    (_, 0) => ("everybody on this machine", "use"),
-                    _ => ("everybody on this machine", "read"),
-                };
+            Self::Exposed(file, exposure) => {
+                let Exposure {
+                    who, may, detail, ..
+                } = exposure;
                 write!(
                     f,
-                    "{file}: {who} may {may} this key (mode {mode:04o}); run `chmod 600 {file}`, or `chmod 640 {file}` \
-                     where popgate reads it by its group",
-                    file = file.display()
+                    "{}: {who} may {may} this key{detail}; {}",
+                    file.display(),
+                    Exposure::fix(file)
                 )
             }
             Self::NoCertificate(file) => write!(
@@ -102,28 +100,6 @@ impl std::error::Error for CertificateError {
             | Self::Rustls(error) => Some(error),
             _ => None,
         }
-    }
-}
-
-/// The state of a file when it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
-    changed: Option<SystemTime>,
-    /// Another owner or mode is a change, too: it may be the fix that an error asked for.
-    status_changed: (i64, i64),
-    size: u64,
-    inode: u64,
-}
-
-impl Stamp {
-    fn of(file: &Path) -> Option<Self> {
-        let found = std::fs::metadata(file).ok()?;
-        Some(Self {
-            changed: found.modified().ok(),
-            status_changed: (found.ctime(), found.ctime_nsec()),
-            size: found.len(),
-            inode: found.ino(),
-        })
     }
 }
 
@@ -213,10 +189,8 @@ fn load(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError
         return Err(CertificateError::NoCertificate(certificate.to_owned()));
     }
     let unreadable = |error| CertificateError::UnreadableKey(key.to_owned(), error);
-    let mode = std::fs::metadata(key).map_err(unreadable)?.mode();
-    // A group with access to keys is usual; access for everybody is a mistake.
-    if mode & 0o027 != 0 {
-        return Err(CertificateError::Exposed(key.to_owned(), mode & 0o7777));
+    if let Some(exposure) = Exposure::of(key).map_err(unreadable)? {
+        return Err(CertificateError::Exposed(key.to_owned(), exposure));
     }
     let pem = zeroize::Zeroizing::new(std::fs::read(key).map_err(unreadable)?);
     let private =

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{Config, PostgresAddress, StoreEncryption, StoreKind};
+use crate::platform::host_name::host_name;
 use crate::store::postgres::{Postgres, Target};
 use crate::store::quarantine::HeldMessages;
 use crate::store::sqlite::{self, Sqlite};
@@ -34,7 +35,7 @@ impl OpenStore {
     pub fn lessons(&self) -> Option<SharedLessons> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(_) => Some(SharedLessons::new(self.store(), &node_name())),
+            Self::Postgres(_) => Some(SharedLessons::new(self.store(), &host_name())),
         }
     }
 
@@ -58,12 +59,6 @@ impl OpenStore {
 /// Whether several nodes share the store.
 pub fn is_shared(config: &Config) -> bool {
     matches!(config.store.kind, StoreKind::Postgres(_))
-}
-
-/// The host's name, for people who look into the database.
-fn node_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
 }
 
 /// The store of a server, created if it is missing; `None` if there is to be none. Whether it is open,

@@ -9,7 +9,6 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::exchange::SpoolRequest;
 use super::service::Service;
+use crate::platform::file_access;
 use crate::pop3::UpstreamNumber;
 use crate::thread_pool::NotDone;
 
@@ -114,7 +114,7 @@ impl<'s> Spool<'s> {
                 Some(file) => file,
                 None => Arc::new(tempfile::tempfile_in(&*folder)?),
             };
-            file.write_all_at(&wire, at)?;
+            file_access::write_all_at(&file, &wire, at)?;
             io::Result::Ok(file)
         });
         let deadline = Instant::from_std(request.deadline);
@@ -160,7 +160,7 @@ impl<'s> Spool<'s> {
         let file = self.file.clone()?;
         let read = self.service.disk.run(self.lane, move || {
             let mut wire = vec![0; octets];
-            file.read_exact_at(&mut wire, at)?;
+            file_access::read_exact_at(&file, &mut wire, at)?;
             io::Result::Ok(wire)
         });
         match timeout(READING, read).await {

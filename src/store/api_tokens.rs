@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::durable_write;
 use super::file_error::named;
-use super::{durable_write, private};
 use crate::mailbox_id::{MailboxId, UpstreamId};
+use crate::platform::private_files::create_folder;
 
 /// The file's name.
 const FILE: &str = "console.tokens";
@@ -169,8 +170,8 @@ fn read(data_dir: &Path) -> io::Result<Vec<Kept>> {
 
 fn write(data_dir: &Path, all: &[Kept]) -> io::Result<()> {
     let lines: String = all.iter().map(Kept::line).collect();
-    let written =
-        private(data_dir).and_then(|()| durable_write::replace(&path(data_dir), lines.as_bytes()));
+    let written = create_folder(data_dir)
+        .and_then(|()| durable_write::replace(&path(data_dir), lines.as_bytes()));
     written.map_err(|error| named(&path(data_dir), &error))
 }
 

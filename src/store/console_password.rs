@@ -13,8 +13,9 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::durable_write;
 use super::file_error::named;
-use super::{durable_write, private};
+use crate::platform::private_files::create_folder;
 
 /// The file's name.
 const FILE: &str = "console.password";
@@ -47,7 +48,7 @@ impl ConsolePassword {
         let digest = derived(password, &salt)?;
         let (salt, digest) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(digest));
         let text = format!("{PREFIX}{salt}${digest}\n");
-        let written = private(data_dir)
+        let written = create_folder(data_dir)
             .and_then(|()| durable_write::replace(&path(data_dir), text.as_bytes()));
         written.map_err(|error| named(&path(data_dir), &error))
     }

@@ -5,12 +5,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-
-use super::{given_to_owner, temporary};
+use super::temporary;
+use crate::platform::durable_folder;
+use crate::platform::file_errors::has_no_links;
+use crate::platform::private_files::{given_to_owner, owner_only};
 
 /// Replaces or creates a file; a device or a pipe is written to directly.
 ///
@@ -29,6 +29,8 @@ pub(super) fn replace_through(temporary: &Path, path: &Path, bytes: &[u8]) -> io
     through(temporary, bytes, |file| {
         fs::rename(temporary, path)?;
         sync_folder(path)?;
+        // It is no temporary file any more, and where locks are mandatory nobody else could read it.
+        let _ = file.unlock();
         Ok(file)
     })
 }
@@ -51,17 +53,9 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// FAT and some network file systems.
-fn has_no_links(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error().map(Errno::from_raw),
-        Some(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK)
-    )
-}
-
 fn create_directly(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
+    owner_only(options.write(true).create_new(true));
     let file = given_to_owner(options.open(path)?, path)?;
     let written = write(&file, bytes).and_then(|()| sync_folder(path));
     written.inspect_err(|_| {
@@ -112,7 +106,7 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    File::open(folder)?.sync_all()
+    durable_folder::sync(folder)
 }
 
 #[cfg(test)]

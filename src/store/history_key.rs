@@ -9,8 +9,8 @@ use std::path::Path;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::file_error;
-use super::{durable_write, private};
+use super::{durable_write, file_error};
+use crate::platform::private_files::create_folder;
 
 /// The file's name.
 const FILE: &str = "history.key";
@@ -34,7 +34,7 @@ pub fn open_history_key(data_dir: &Path) -> io::Result<[u8; LENGTH]> {
             let mut key = [0; LENGTH];
             let made = SystemRandom::new().fill(&mut key);
             made.map_err(|_| named(io::Error::other("there are no random octets")))?;
-            private(data_dir).map_err(named)?;
+            create_folder(data_dir).map_err(named)?;
             durable_write::replace(&path, &key).map_err(named)?;
             Ok(key)
         }

@@ -19,14 +19,15 @@ mod shared_lessons;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{durable_write, given_to_owner, private};
-use nix::fcntl::OFlag;
+use super::durable_write;
 
 use crate::filter::classifier::Belief;
 use crate::filter::classifier::learned_state::{LearnedState, WeightChange};
+use crate::platform::file_access::without_following;
+use crate::platform::file_identity::RememberedFile;
+use crate::platform::private_files::{create_folder, given_to_owner, owner_only};
 pub use damage::Unusable;
 pub use error::KnowledgeError;
 use error::VERSION;
@@ -48,8 +49,8 @@ pub struct Knowledge {
     generation: u64,
     /// How much of the journal is in memory.
     read: u64,
-    /// The journal that was looked into last. Kept open, so that no other file gets its inode.
-    seen: Option<File>,
+    /// The journal that was looked into last.
+    seen: Option<RememberedFile>,
     unusable: Option<Unusable>,
     /// A file has the format of an earlier release.
     is_old: bool,
@@ -157,7 +158,7 @@ impl Knowledge {
     /// As [`Knowledge::read`], and if another process learns.
     pub fn write(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
         let folder = data_dir.join("learnt");
-        private(&folder).map_err(|error| KnowledgeError::Io(folder.clone(), error))?;
+        create_folder(&folder).map_err(|error| KnowledgeError::Io(folder.clone(), error))?;
         let lock = lock(&folder)?;
         let (mut knowledge, memory) = Self::set_aside(data_dir)?;
         knowledge.lock = Some(lock);
@@ -272,13 +273,15 @@ impl Knowledge {
     /// Opens the journal after its last complete record, or creates one.
     fn open_journal(&mut self) -> Result<(), KnowledgeError> {
         let path = self.folder.join("journal");
-        let opened = || -> io::Result<File> {
+        let mut opened = || -> io::Result<File> {
             if self.read >= codec::HEAD as u64 {
                 let mut file = OpenOptions::new().write(true).open(&path)?;
                 file.set_len(self.read)?;
                 file.seek(SeekFrom::Start(self.read))?;
                 return Ok(file);
             }
+            // Not every Windows replaces a file that is open.
+            self.journal = None;
             // Created separately, so that the head is never incomplete.
             let new = self.folder.join("journal.new");
             let head = codec::write_head(self.generation);
@@ -351,12 +354,9 @@ pub enum Progress {
 /// Keeps other processes from learning while it exists.
 fn lock(folder: &Path) -> Result<File, KnowledgeError> {
     let path = folder.join("lock");
-    let opened = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    let opened = owner_only(without_following(&mut options))
         .open(&path)
         .and_then(|file| given_to_owner(file, &path));
     let lock = match opened {

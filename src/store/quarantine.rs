@@ -12,16 +12,17 @@ mod kept;
 mod messages;
 mod release;
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::contract::Store;
+use super::durable_write;
 use super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::temporary::{self, Leftovers};
-use super::{durable_write, private};
+use crate::platform::durable_folder;
+use crate::platform::private_files::create_folder;
 pub use index::{
     Adopted, QuarantineIndex, adopt, delete_older, described, entry_of, is_hidden, is_waiting,
 };
@@ -118,12 +119,12 @@ impl Maildir {
         }
         for part in ["tmp", "new", "cur"] {
             let path = self.folder.join(part);
-            private(&path).map_err(|error| named(&path, error))?;
+            create_folder(&path).map_err(|error| named(&path, error))?;
         }
         // The folders must survive a crash as the messages in them do.
         for path in [Some(self.folder.as_path()), self.folder.parent()] {
             let Some(path) = path else { continue };
-            let synced = File::open(path).and_then(|folder| folder.sync_all());
+            let synced = durable_folder::sync(path);
             synced.map_err(|error| named(path, error))?;
         }
         self.is_open.store(true, Ordering::Release);

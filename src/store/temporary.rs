@@ -6,13 +6,13 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::OFlag;
-
-use super::given_to_owner;
+use crate::platform::features;
+use crate::platform::file_access::without_following;
+use crate::platform::file_identity::{FileId, is_deleted};
+use crate::platform::private_files::{given_to_owner, owner_only};
 
 /// Without locks, a temporary file older than this belongs to no process.
 const ABANDONED_AFTER: Duration = Duration::from_secs(36 * 60 * 60);
@@ -30,17 +30,27 @@ pub struct Leftovers {
 pub(super) fn create(path: &Path) -> io::Result<File> {
     loop {
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        owner_only(&mut options);
         // If root writes into a user's folder, a symbolic link must not redirect the write.
-        options.custom_flags(OFlag::O_NOFOLLOW.bits());
+        without_following(options.write(true).create(true).truncate(true));
         let file = given_to_owner(options.open(path)?, path)?;
         // Without locks, the file's age decides.
         let _ = file.lock();
         // Another process may have taken it for a leftover before it was locked.
-        if file.metadata()?.nlink() > 0 {
+        if !is_deleted(&file)? {
             return Ok(file);
         }
     }
+}
+
+/// As [`create`], for a file that SQLite opens by itself: where locks are mandatory it could not write to one that is
+/// locked, and the file's age tells whether it is a leftover.
+pub(super) fn create_for_sqlite(path: &Path) -> io::Result<File> {
+    let file = create(path)?;
+    if features::LOCKS_ARE_MANDATORY {
+        file.unlock()?;
+    }
+    Ok(file)
 }
 
 /// Removes what killed processes left in a folder, of the files with such names.
@@ -96,16 +106,14 @@ fn visit(
 
 /// The file, locked, if no process writes it.
 fn abandoned(path: &Path) -> io::Result<Option<File>> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut options = OpenOptions::new();
-    let file = options.read(true).custom_flags(flags.bits()).open(path)?;
-    let about = file.metadata()?;
+    let file = without_following(options.read(true)).open(path)?;
     let is_abandoned = match file.try_lock() {
         // Its writer may have completed it, and begun another of that name, before it was locked.
-        Ok(()) => fs::symlink_metadata(path)?.ino() == about.ino(),
+        Ok(()) => FileId::at(path)? == FileId::of(&file)?,
         Err(TryLockError::WouldBlock) => false,
         Err(TryLockError::Error(_)) => {
-            about.modified()?.elapsed().unwrap_or_default() > ABANDONED_AFTER
+            file.metadata()?.modified()?.elapsed().unwrap_or_default() > ABANDONED_AFTER
         }
     };
     Ok(is_abandoned.then_some(file))

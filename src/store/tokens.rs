@@ -11,12 +11,13 @@ mod tests;
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ring::digest::{SHA256, digest};
 
-use super::{durable_write, private};
+use super::durable_write;
+use crate::platform::private_files::create_folder;
+use crate::platform::{file_access, file_errors};
 use crate::pop3::Secret;
 use seal::OpenError;
 pub use seal::{Grant, GrantKind, SealKey};
@@ -90,7 +91,7 @@ impl Tokens {
     /// The system's.
     pub fn open(data_dir: &Path) -> Result<Self, TokensError> {
         let folder = data_dir.join("tokens");
-        private(&folder).map_err(|error| TokensError::Io(folder.clone(), error))?;
+        create_folder(&folder).map_err(|error| TokensError::Io(folder.clone(), error))?;
         Ok(Self { folder })
     }
 
@@ -198,10 +199,10 @@ impl Tokens {
         // First: what is wrong with the folder concerns every account.
         let folder = fs::metadata(self.folder.join("."));
         folder.map_err(|error| TokensError::Io(self.folder.clone(), error))?;
-        read(path).map_err(|error| match (error.kind(), error.raw_os_error()) {
-            (io::ErrorKind::NotFound, _) => TokensError::None,
-            (io::ErrorKind::InvalidData, _) => TokensError::Damaged(path.to_owned()),
-            (_, Some(code)) if EXHAUSTED.contains(&code) => TokensError::Io(path.to_owned(), error),
+        read(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => TokensError::None,
+            io::ErrorKind::InvalidData => TokensError::Damaged(path.to_owned()),
+            _ if file_errors::is_exhausted(&error) => TokensError::Io(path.to_owned(), error),
             _ => TokensError::Unreadable(path.to_owned(), error),
         })
     }
@@ -246,19 +247,11 @@ impl Tokens {
     }
 }
 
-/// The system's errors that have nothing to do with the file.
-const EXHAUSTED: [i32; 3] = [
-    nix::errno::Errno::EMFILE as i32,
-    nix::errno::Errno::ENFILE as i32,
-    nix::errno::Errno::ENOMEM as i32,
-];
-
 /// The contents of a small regular file; a pipe in its place is not waited for.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     options.read(true);
-    options.custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits());
-    let file = options.open(path)?;
+    let file = file_access::without_waiting(&mut options).open(path)?;
     let mut text = Vec::new();
     let is_small = file.metadata()?.is_file()
         && (&file).take(LARGEST + 1).read_to_end(&mut text)? as u64 <= LARGEST;

@@ -11,6 +11,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
+use crate::platform::transparent_sockets::make_transparent;
+
 /// RFC 8305 section 5, the recommended delay.
 const NEXT: Duration = Duration::from_millis(250);
 
@@ -86,10 +88,7 @@ async fn one(address: SocketAddr, from: Option<IpAddr>) -> io::Result<TcpStream>
         Some(Protocol::TCP),
     )?;
     // A foreign address needs CAP_NET_ADMIN, and a route that returns the packets to this machine.
-    match from {
-        IpAddr::V4(_) => socket.set_ip_transparent_v4(true)?,
-        IpAddr::V6(_) => socket.set_ip_transparent_v6(true)?,
-    }
+    make_transparent(&socket, from)?;
     socket.bind(&SocketAddr::new(from, 0).into())?;
     socket.set_nonblocking(true)?;
     TcpSocket::from_std_stream(socket.into())

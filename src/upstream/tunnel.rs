@@ -9,7 +9,6 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -27,6 +26,7 @@ use zeroize::Zeroizing;
 
 use super::{ChosenBy, LoopDetection, Resolver, happy_eyeballs};
 use crate::config::{ProxyKind, UpstreamProxy};
+use crate::platform::private_files::Exposure;
 
 /// Octets of the header of a proxy's answer, and of what a server sends with it.
 const LONGEST_HEAD: usize = 16 << 10;
@@ -37,8 +37,8 @@ const LONGEST_HEAD: usize = 16 << 10;
 pub enum TunnelConfigError {
     /// The file with the password cannot be read.
     Unreadable(PathBuf, io::Error),
-    /// Everybody on this machine may read it.
-    Exposed(PathBuf),
+    /// Others on this machine may read it.
+    Exposed(PathBuf, Exposure),
     /// It is empty, too long or not UTF-8.
     NoPassword(PathBuf),
 }
@@ -47,10 +47,11 @@ impl fmt::Display for TunnelConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(file, error) => write!(f, "{}: {error}", file.display()),
-            Self::Exposed(file) => write!(
+            Self::Exposed(file, Exposure { who, .. }) => write!(
                 f,
-                "{file}: everybody on this machine may read this password; run `chmod o= {file}`",
-                file = file.display()
+                "{}: {who} may read this password; {}",
+                file.display(),
+                Exposure::fix_for_everybody(file)
             ),
             Self::NoPassword(file) => write!(
                 f,
@@ -93,9 +94,9 @@ impl Tunnel {
         let mut login = None;
         if let (Some(user), Some(file)) = (&proxy.user, &proxy.password_file) {
             let unreadable = |error| TunnelConfigError::Unreadable(file.clone(), error);
-            let mode = std::fs::metadata(file).map_err(unreadable)?.permissions();
-            if mode.mode() & 0o007 != 0 {
-                return Err(TunnelConfigError::Exposed(file.clone()));
+            let exposure = Exposure::of(file).map_err(unreadable)?;
+            if let Some(exposure) = exposure.filter(|it| it.is_everybody) {
+                return Err(TunnelConfigError::Exposed(file.clone(), exposure));
             }
             let octets = Zeroizing::new(std::fs::read(file).map_err(unreadable)?);
             let none = || TunnelConfigError::NoPassword(file.clone());

@@ -3,12 +3,13 @@
 //! In: an address; out: a stream of octets. TCP and Unix sockets are the same from here on.
 
 use std::io;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::error::ScannerError;
@@ -19,7 +20,6 @@ use crate::upstream::{ChosenBy, Resolver};
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin + std::fmt::Debug {}
 
 impl Duplex for TcpStream {}
-impl Duplex for UnixStream {}
 
 pub(super) type Connection = Box<dyn Duplex>;
 
@@ -30,10 +30,7 @@ const KEPT: Duration = Duration::from_secs(20);
 pub(super) async fn connect(address: &ScannerAddress) -> Result<Connection, ScannerError> {
     let failed = |error: io::Error| ScannerError::of_io(&error);
     let (host, port) = match address {
-        ScannerAddress::Unix(path) => {
-            let stream = UnixStream::connect(path).await.map_err(failed)?;
-            return Ok(Box::new(stream));
-        }
+        ScannerAddress::Unix(path) => return connect_local(path).await.map_err(failed),
         ScannerAddress::Tcp { host, port } => (host, *port),
     };
     let found = Resolver::of_system().lookup(host, port, ChosenBy::Administrator);
@@ -140,4 +137,18 @@ pub(super) async fn read_until(
             (_, None) => {}
         }
     }
+}
+
+#[cfg(unix)]
+impl Duplex for tokio::net::UnixStream {}
+
+#[cfg(unix)]
+async fn connect_local(path: &Path) -> io::Result<Connection> {
+    Ok(Box::new(tokio::net::UnixStream::connect(path).await?))
+}
+
+/// Unix sockets are refused in the configuration there.
+#[cfg(windows)]
+async fn connect_local(_: &Path) -> io::Result<Connection> {
+    Err(io::ErrorKind::Unsupported.into())
 }

@@ -4,11 +4,11 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
 
 use super::error::VERSION;
 use super::{Knowledge, KnowledgeError, Progress, codec, damage};
 use crate::filter::classifier::learned_state::LearnedState;
+use crate::platform::file_identity::RememberedFile;
 
 impl Knowledge {
     /// Applies what another process has learned since.
@@ -30,9 +30,9 @@ impl Knowledge {
         };
         // Generations alone do not tell: after a reset they begin anew.
         match &self.seen {
-            Some(seen) if !is_same_file(seen, &file).map_err(io)? => return Ok(Progress::Replaced),
+            Some(seen) if !seen.is(&file).map_err(io)? => return Ok(Progress::Replaced),
             Some(_) => {}
-            None => self.seen = Some(file.try_clone().map_err(io)?),
+            None => self.seen = Some(RememberedFile::new(&file).map_err(io)?),
         }
         let mut head = Vec::new();
         (&file)
@@ -86,9 +86,4 @@ impl Knowledge {
             }
         }
     }
-}
-
-fn is_same_file(one: &File, other: &File) -> io::Result<bool> {
-    let (one, other) = (one.metadata()?, other.metadata()?);
-    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }

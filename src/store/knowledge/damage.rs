@@ -6,13 +6,11 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use nix::fcntl::OFlag;
-
 use super::error::KnowledgeError;
+use crate::platform::{file_access, file_errors};
 use crate::store::durable_write;
 
 /// Why some or all of the learned state is not used.
@@ -64,14 +62,10 @@ impl fmt::Display for Unusable {
 pub(super) fn open(path: &Path) -> Result<Option<File>, KnowledgeError> {
     let failed = |error| KnowledgeError::Io(path.to_owned(), error);
     let mut options = OpenOptions::new();
-    options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
-    let file = match options.open(path) {
+    let file = match file_access::without_waiting(options.read(true)).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // As opening a socket answers.
-        Err(error) if error.raw_os_error() == Some(nix::errno::Errno::ENXIO as i32) => {
-            return Err(not_a_file(path));
-        }
+        Err(error) if file_errors::is_no_file(&error) => return Err(not_a_file(path)),
         Err(error) => return Err(failed(error)),
     };
     match file.metadata().map_err(failed)?.is_file() {

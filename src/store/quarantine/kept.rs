@@ -5,17 +5,15 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-
-use nix::fcntl::OFlag;
 
 use super::super::contract::Store;
 use super::super::records::{Change, PopgateId, Quarantined, Timestamp};
 use super::super::{durable_write, temporary};
 use crate::message::MessageDigest;
+use crate::platform::file_access::{able_to_touch, without_following};
 
 /// The end of a message's file name, before a mail program's flags.
 pub(super) const ENDING: &str = ".popgate";
@@ -164,7 +162,7 @@ impl Kept {
         let Place::File(path) = &self.place else {
             return Ok(());
         };
-        let touched = open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        let touched = open_to_touch(path).and_then(|file| file.set_modified(SystemTime::now()));
         touched.map_err(|error| named(path, error))
     }
 
@@ -225,7 +223,7 @@ pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
 
 /// Whether a file has these octets; it is on disk then.
 fn same_copy(path: &Path, message: &[u8]) -> io::Result<bool> {
-    let mut file = open(path)?;
+    let mut file = open_to_touch(path)?;
     if file.metadata()?.len() != message.len() as u64 {
         return Ok(false);
     }
@@ -238,9 +236,16 @@ fn same_copy(path: &Path, message: &[u8]) -> io::Result<bool> {
 
 /// Without waiting for the other end of a pipe, and without following a link.
 fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let mut options = OpenOptions::new();
-    let file = options.read(true).custom_flags(flags.bits()).open(path)?;
+    opened(OpenOptions::new().read(true), path)
+}
+
+/// The same, to set its time or to synchronise it.
+fn open_to_touch(path: &Path) -> io::Result<File> {
+    opened(able_to_touch(OpenOptions::new().read(true)), path)
+}
+
+fn opened(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = without_following(options).open(path)?;
     match file.metadata()?.is_file() {
         true => Ok(file),
         false => Err(io::Error::other("is not a regular file")),

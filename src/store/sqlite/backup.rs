@@ -6,7 +6,6 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use super::failure;
 use super::integrity::{self, Checked};
 use super::lock::Lock;
 use super::migrations::{self, Unfit};
+use crate::platform::file_identity::FileId;
 
 /// What is wrong with a file takes as long to find as it takes.
 const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -34,7 +34,7 @@ pub fn backup(data_dir: &Path, to: &Path) -> Result<u64, StoreError> {
     let source = open(&from)?;
     let new = beside(to);
     // Private from the start: SQLite writes into an empty file that exists.
-    let made = temporary::create(&new).map_err(|error| named(&new, &error));
+    let made = temporary::create_for_sqlite(&new).map_err(|error| named(&new, &error));
     let copied = made.and_then(|file| {
         let target = new.to_string_lossy();
         let copied = source.execute("VACUUM INTO ?1", [&*target]);
@@ -50,15 +50,15 @@ pub fn backup(data_dir: &Path, to: &Path) -> Result<u64, StoreError> {
 
 /// What is at a path is no backup: it is not overwritten.
 fn may_be_replaced(from: &Path, to: &Path) -> Result<(), StoreError> {
-    let Ok(there) = fs::metadata(to) else {
+    let Ok(there) = FileId::at(to) else {
         return Ok(());
     };
     let refused = |why: &str| {
         let message = format!("{}: {why}; name another file", to.display());
         Err(StoreError::new(StoreErrorKind::Refused, message))
     };
-    let source = fs::metadata(from).map_err(|error| named(from, &error))?;
-    if (there.dev(), there.ino()) == (source.dev(), source.ino()) {
+    let source = FileId::at(from).map_err(|error| named(from, &error))?;
+    if there == source {
         return refused("is the store itself");
     }
     match open(to) {
@@ -82,7 +82,7 @@ pub fn restore(data_dir: &Path, from: &Path) -> Result<Option<PathBuf>, StoreErr
         return Err(StoreError::new(StoreErrorKind::Corrupt, message));
     }
     let new = beside(&to);
-    let made = temporary::create(&new).map_err(|error| named(&new, &error));
+    let made = temporary::create_for_sqlite(&new).map_err(|error| named(&new, &error));
     let kept = made.and_then(|file| {
         let target = new.to_string_lossy();
         let copied = source.execute("VACUUM INTO ?1", [&*target]);

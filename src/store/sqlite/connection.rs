@@ -2,14 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::store_error::{StoreError, StoreErrorKind};
-use super::super::{given_to_owner, private};
+use crate::platform::file_identity::FileId;
+use crate::platform::private_files::{create_folder as create_private, given_to_owner, owner_only};
 
 /// The file's name in the data directory.
 pub const FILE: &str = "popgate.sqlite";
@@ -23,15 +23,11 @@ const READER_WAITS: Duration = Duration::from_millis(500);
 /// The statements of a connection that stay compiled.
 const STATEMENTS: usize = 64;
 
-/// Which file it is, whatever its path: its device and inode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileId(u64, u64);
-
 /// The file at a path; `None` if there is none, or somebody has emptied it.
 pub(super) fn file_id(path: &Path) -> Option<FileId> {
     let about = std::fs::metadata(path).ok()?;
     let is_one = about.is_file() && about.len() > 0;
-    is_one.then(|| FileId(about.dev(), about.ino()))
+    is_one.then(|| FileId::at(path).ok()).flatten()
 }
 
 /// Creates the folder, if it is missing.
@@ -39,7 +35,7 @@ pub(super) fn file_id(path: &Path) -> Option<FileId> {
 /// # Errors
 /// Why it cannot be created.
 pub(super) fn create_folder(data_dir: &Path) -> Result<(), StoreError> {
-    private(data_dir).map_err(|error| unreachable(data_dir, &error))
+    create_private(data_dir).map_err(|error| unreachable(data_dir, &error))
 }
 
 /// Creates the file, if it is missing.
@@ -60,7 +56,8 @@ pub(super) fn create_file(path: &Path) -> Result<(), StoreError> {
         Err(error) => return Err(unreachable(path, &error)),
     }
     let mut options = OpenOptions::new();
-    let created = options.write(true).create_new(true).mode(0o600).open(path);
+    options.write(true).create_new(true);
+    let created = owner_only(&mut options).open(path);
     match created {
         Ok(file) => given_to_owner(file, path).map(drop),
         // Another process was faster.

@@ -17,7 +17,6 @@ use super::super::records::{
     MessageRecord, NamedSender, PopgateId, Quarantined, SenderHistory, Timestamp,
 };
 use super::super::store_error::{StoreError, StoreErrorKind};
-use super::connection::FileId;
 use super::expire::Walk;
 use super::integrity::{self, Checked};
 use super::lock::Lock;
@@ -28,6 +27,7 @@ use super::{
     lessons, mailboxes, messages, quarantine, recall, rescue, senders,
 };
 use crate::mailbox_id::MailboxId;
+use crate::platform::file_identity::FileId;
 use crate::pop3::Uidl;
 
 /// How long the end waits for those that read.

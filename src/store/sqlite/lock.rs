@@ -5,11 +5,10 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::super::given_to_owner;
 use super::super::store_error::{StoreError, StoreErrorKind};
+use crate::platform::private_files::{given_to_owner, owner_only};
 
 /// Held until it is dropped.
 #[derive(Debug)]
@@ -53,12 +52,8 @@ impl Lock {
 fn open(data_dir: &Path) -> Result<File, StoreError> {
     let path = data_dir.join("store.lock");
     let mut options = OpenOptions::new();
-    let opened = options
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path);
+    options.write(true).create(true).truncate(false);
+    let opened = owner_only(&mut options).open(&path);
     let opened = opened.and_then(|file| given_to_owner(file, &path));
     opened.map_err(|error| failed(&path, &error))
 }

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
-use super::connection::{self, FileId};
+use super::connection;
+use crate::platform::file_identity::FileId;
 
 /// Idle connections that stay open.
 const KEPT: usize = 4;

@@ -18,7 +18,7 @@ use super::{connection, failure};
 /// If it cannot be read or written.
 pub(super) fn rescue(open: &Connection, path: &Path) -> Result<Connection, StoreError> {
     let new = beside(path);
-    let made = temporary::create(&new).map_err(|error| named(&new, &error));
+    let made = temporary::create_for_sqlite(&new).map_err(|error| named(&new, &error));
     let copied = made.and_then(|file| {
         let target = new.to_string_lossy();
         let copied = open.execute("VACUUM INTO ?1", [&*target]);

@@ -63,7 +63,7 @@ fn salvage(data_dir: &Path) -> Result<Salvaged, StoreError> {
     let path = data_dir.join(FILE);
     let _lock = Lock::alone(data_dir)?;
     let new = beside(&path);
-    let made = temporary::create(&new).map_err(|error| named(&new, &error));
+    let made = temporary::create_for_sqlite(&new).map_err(|error| named(&new, &error));
     let salvaged = made.and_then(|file| {
         let rows = copy(&path, &new).map_err(|unfit| match unfit {
             Unfit::Failed(error) => failure::of(&new, &error),

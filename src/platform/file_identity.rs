@@ -1,0 +1,163 @@
+//! Which file it is, whatever its path, and whether it is still the same.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// A file of this machine. As long as the file exists, no other one is equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileId(system::Id);
+
+impl FileId {
+    /// The open file's.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn of(file: &File) -> io::Result<Self> {
+        system::of(file).map(Self)
+    }
+
+    /// The file's at a path, or that to which a symbolic link there leads.
+    ///
+    /// # Errors
+    /// The system's, also if there is none.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        system::at(path).map(Self)
+    }
+}
+
+/// A file that others may replace: whether what is at its path later is still that file. No other file is taken for it,
+/// even if it is deleted meanwhile.
+#[derive(Debug)]
+pub struct RememberedFile {
+    id: FileId,
+    _kept: system::Kept,
+}
+
+impl RememberedFile {
+    /// Remembers an open file.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new(file: &File) -> io::Result<Self> {
+        Ok(Self {
+            id: FileId::of(file)?,
+            _kept: system::keep(file)?,
+        })
+    }
+
+    /// Whether this is it.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn is(&self, file: &File) -> io::Result<bool> {
+        Ok(self.id == FileId::of(file)?)
+    }
+}
+
+/// Whether an open file has lost its last name: nobody finds it any more.
+///
+/// # Errors
+/// The system's.
+pub fn is_deleted(file: &File) -> io::Result<bool> {
+    system::is_deleted(file)
+}
+
+/// Changes with everything that is done to a file: its contents, its owner and who may read it, as far as the system
+/// tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp(system::Stamp);
+
+impl Stamp {
+    /// The one of the file at a path; `None` if it cannot be looked at.
+    pub fn of(path: &Path) -> Option<Self> {
+        system::stamp(path).ok().map(Self)
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use std::fs::{File, Metadata};
+    use std::io;
+    use std::os::unix::fs::MetadataExt;
+    use std::path::Path;
+
+    /// Device and inode.
+    pub(super) type Id = (u64, u64);
+
+    pub(super) fn of(file: &File) -> io::Result<Id> {
+        file.metadata().map(|about| id(&about))
+    }
+
+    pub(super) fn at(path: &Path) -> io::Result<Id> {
+        std::fs::metadata(path).map(|about| id(&about))
+    }
+
+    fn id(about: &Metadata) -> Id {
+        (about.dev(), about.ino())
+    }
+
+    /// An inode is given to another file once nobody has it open.
+    pub(super) type Kept = File;
+
+    pub(super) fn keep(file: &File) -> io::Result<Kept> {
+        file.try_clone()
+    }
+
+    pub(super) fn is_deleted(file: &File) -> io::Result<bool> {
+        file.metadata().map(|about| about.nlink() == 0)
+    }
+
+    /// The size, the inode, and the times of the last write and of the last change of owner or mode.
+    pub(super) type Stamp = (u64, u64, [(i64, i64); 2]);
+
+    pub(super) fn stamp(path: &Path) -> io::Result<Stamp> {
+        let about = std::fs::metadata(path)?;
+        let written = (about.mtime(), about.mtime_nsec());
+        let changed = (about.ctime(), about.ctime_nsec());
+        Ok((about.len(), about.ino(), [written, changed]))
+    }
+}
+
+#[cfg(windows)]
+mod system {
+    use std::fs::File;
+    use std::io;
+    use std::os::windows::fs::MetadataExt;
+    use std::path::Path;
+
+    use winapi_util::file::information;
+
+    /// The volume's serial number, the file's index there, and when it was made: FAT gives an index again.
+    pub(super) type Id = (u64, u64, u64);
+
+    pub(super) fn of(file: &File) -> io::Result<Id> {
+        let about = information(file)?;
+        let made = about.creation_time().unwrap_or(0);
+        Ok((about.volume_serial_number(), about.file_index(), made))
+    }
+
+    pub(super) fn at(path: &Path) -> io::Result<Id> {
+        of(&File::open(path)?)
+    }
+
+    /// Nothing: the time of creation tells files apart, and a file that is open is not replaced on every Windows.
+    pub(super) type Kept = ();
+
+    pub(super) fn keep(_: &File) -> io::Result<Kept> {
+        Ok(())
+    }
+
+    pub(super) fn is_deleted(file: &File) -> io::Result<bool> {
+        information(file).map(|about| about.number_of_links() == 0)
+    }
+
+    /// The size, the attributes, and the times of creation and of the last write.
+    pub(super) type Stamp = (u64, u32, [u64; 2]);
+
+    pub(super) fn stamp(path: &Path) -> io::Result<Stamp> {
+        let about = std::fs::metadata(path)?;
+        let times = [about.creation_time(), about.last_write_time()];
+        Ok((about.file_size(), about.file_attributes(), times))
+    }
+}
