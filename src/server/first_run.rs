@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use self::consent::Consents;
 use self::provider_login::log_in;
 use self::settings_file::settings;
+use super::notify;
 use super::signals::StopSignals;
 use crate::admin::{Choice, Consent, ConsentProblem, OneTimeToken, Setup, new_token, serve_setup};
 use crate::store::durable_write;
@@ -69,6 +70,7 @@ pub async fn set_up(
         write: Box::new(move |choice| write(choice)),
     });
     let mut stops = StopSignals::new()?;
+    notify::waiting();
     announce(&format!(
         "http://{}/?token={}",
         admin.local_addr()?,

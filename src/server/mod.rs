@@ -40,6 +40,8 @@ mod store_upkeep;
 pub mod trainer;
 pub mod upstreams;
 mod watch;
+#[cfg(windows)]
+pub mod windows_service;
 
 pub use build::{BuildError, build};
 pub use check::check;

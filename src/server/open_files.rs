@@ -4,9 +4,7 @@ use std::io;
 
 /// Raises the limit as far as the system allows.
 pub fn raise_limit() {
-    if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
-        tracing::warn!(%error, "the limit of open files is unchanged");
-    }
+    system::raise_limit();
 }
 
 /// How far it can be raised.
@@ -14,5 +12,32 @@ pub fn raise_limit() {
 /// # Errors
 /// The system's.
 pub fn highest_limit() -> io::Result<u64> {
-    rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(_, hard)| hard)
+    system::highest_limit()
+}
+
+#[cfg(unix)]
+mod system {
+    use std::io;
+
+    pub(super) fn raise_limit() {
+        if let Err(error) = rlimit::increase_nofile_limit(rlimit::INFINITY) {
+            tracing::warn!(%error, "the limit of open files is unchanged");
+        }
+    }
+
+    pub(super) fn highest_limit() -> io::Result<u64> {
+        rlimit::getrlimit(rlimit::Resource::NOFILE).map(|(_, hard)| hard)
+    }
+}
+
+/// Windows limits handles by memory only.
+#[cfg(windows)]
+mod system {
+    use std::io;
+
+    pub(super) fn raise_limit() {}
+
+    pub(super) fn highest_limit() -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
 }

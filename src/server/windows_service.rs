@@ -1,0 +1,117 @@
+//! popgate as a Windows service: what the service manager wants to know, and what it asks for.
+//!
+//! In: a function that serves until it is stopped; out: the same, with the service manager informed. It stops the service
+//! as Ctrl-C stops a program: sessions end first. At the end of the system it gets the time for that, too.
+
+use std::ffi::OsString;
+use std::io;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use windows_service::service::{
+    ServiceControl, ServiceControlAccept, ServiceExitCode, ServiceState, ServiceStatus, ServiceType,
+};
+use windows_service::service_control_handler::{
+    self, ServiceControlHandlerResult, ServiceStatusHandle,
+};
+use windows_service::{define_windows_service, service_dispatcher};
+
+use super::signals::{reload_service, stop_service};
+
+/// The name that the service manager knows it by.
+pub const NAME: &str = "popgate";
+
+/// How long it may take until it serves, and until the last session has ended.
+const STARTING: Duration = Duration::from_secs(60);
+const STOPPING: Duration = Duration::from_secs(120);
+
+/// What the service does; returns its exit code.
+type Serve = Box<dyn FnOnce() -> u32 + Send>;
+
+/// The system calls a function without arguments of ours.
+static SERVE: Mutex<Option<Serve>> = Mutex::new(None);
+
+/// `None` unless the service manager has started this process.
+static STATUS: OnceLock<ServiceStatusHandle> = OnceLock::new();
+
+define_windows_service!(ffi_main, service_main);
+
+/// Runs as a service until the service manager stops it.
+///
+/// # Errors
+/// If the service manager has not started this process.
+pub fn run(serve: impl FnOnce() -> u32 + Send + 'static) -> io::Result<()> {
+    *SERVE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(serve));
+    service_dispatcher::start(NAME, ffi_main).map_err(of_system)
+}
+
+/// The system's error, which says more than the library's.
+pub fn of_system(error: windows_service::Error) -> io::Error {
+    match error {
+        windows_service::Error::Winapi(error) => error,
+        error => io::Error::other(error),
+    }
+}
+
+fn service_main(_: Vec<OsString>) {
+    let status = service_control_handler::register(NAME, control);
+    let Ok(status) = status else {
+        return;
+    };
+    let _ = STATUS.set(status);
+    report(ServiceState::StartPending, STARTING, 0);
+    let serve = SERVE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let code = serve.map_or(0, |serve| serve());
+    report(ServiceState::Stopped, Duration::ZERO, code);
+}
+
+/// What the service manager asks for, on a thread of its own.
+fn control(event: ServiceControl) -> ServiceControlHandlerResult {
+    match event {
+        ServiceControl::Stop | ServiceControl::Preshutdown => stop_service(),
+        ServiceControl::ParamChange => reload_service(),
+        ServiceControl::Interrogate => {}
+        _ => return ServiceControlHandlerResult::NotImplemented,
+    }
+    ServiceControlHandlerResult::NoError
+}
+
+/// All sockets are bound and all rules are loaded.
+pub(super) fn running() {
+    report(ServiceState::Running, Duration::ZERO, 0);
+}
+
+/// No new sessions, running ones may end.
+pub(super) fn stopping() {
+    report(ServiceState::StopPending, STOPPING, 0);
+}
+
+fn report(current_state: ServiceState, wait_hint: Duration, code: u32) {
+    let Some(status) = STATUS.get() else {
+        return;
+    };
+    let accepts = match current_state {
+        ServiceState::Running => {
+            ServiceControlAccept::STOP
+                | ServiceControlAccept::PRESHUTDOWN
+                | ServiceControlAccept::PARAM_CHANGE
+        }
+        ServiceState::StartPending => ServiceControlAccept::STOP,
+        _ => ServiceControlAccept::empty(),
+    };
+    let set = status.set_service_status(ServiceStatus {
+        service_type: ServiceType::OWN_PROCESS,
+        current_state,
+        controls_accepted: accepts,
+        exit_code: match code {
+            0 => ServiceExitCode::NO_ERROR,
+            code => ServiceExitCode::ServiceSpecific(code),
+        },
+        checkpoint: 0,
+        wait_hint,
+        process_id: None,
+    });
+    if let Err(error) = set {
+        tracing::warn!(%error, "the service manager cannot be notified");
+    }
+}
