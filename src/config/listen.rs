@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use super::address::address;
 use super::bounds::existing_file;
 use super::host::HostPattern;
+use crate::platform::features;
 use crate::schema::Section;
 
 /// One listening socket.
@@ -132,6 +133,7 @@ pub(super) fn read(
     let pair = pair(section, folder);
     let upstream = section.parsed("upstream", index_of);
     let transparent = section.boolean("transparent").unwrap_or(false);
+    refuse_transparent(section, transparent);
     let tproxy = section.boolean("tproxy").unwrap_or(false);
     let proxy_header = section.boolean("proxy_protocol").unwrap_or(false);
     let trusted_proxies = trusted_proxies(section);
@@ -196,6 +198,16 @@ fn check_certificates(section: &Section<'_, '_>, listen: &Listen) {
         section.problem(
             key,
             "has no effect without TLS; write tls = \"starttls\" or \"implicit\"",
+        );
+    }
+}
+
+/// Where the system has no such sockets.
+fn refuse_transparent(section: &Section<'_, '_>, transparent: bool) {
+    if transparent && !features::TRANSPARENT_SOCKETS {
+        section.problem(
+            "transparent",
+            "only Linux can take connections that were meant for other machines; leave it out, and name popgate in the mail programs",
         );
     }
 }

@@ -12,6 +12,7 @@ use super::listen::{self, Listen};
 use super::renamed::RENAMED;
 use super::settings::{Config, Origin, Process};
 use super::{console, data, filter, limits, log, network, route, scanner, upstream};
+use crate::platform::features;
 use crate::schema::{Problem, Section, TomlFile};
 
 impl Config {
@@ -126,6 +127,12 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         user: section.string("user").filter(|user| !user.is_empty()),
         allow_root: section.boolean("allow_root").unwrap_or(false),
     };
+    if process.user.is_some() && !features::OTHER_USERS {
+        section.problem(
+            "user",
+            "a process of this system cannot become another user: leave it out; the account of the service is among its properties (services.msc)",
+        );
+    }
     section.finish();
     let limits = limits::read_limits(top.section("limits"), filter.hold_bytes);
     Config {

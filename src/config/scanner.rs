@@ -11,6 +11,7 @@ use super::filter::FilterConfig;
 use super::network::{DnsList, NetworkConfig, name_of_check};
 use super::units;
 use crate::filter::{SCANNER, VIRUS};
+use crate::platform::features;
 use crate::schema::Section;
 
 /// A scanner.
@@ -332,6 +333,11 @@ fn worth(section: &mut Section<'_, '_>, counts: bool) -> SpamWorth {
 
 fn address(text: &str, usual: u16, folder: &Path) -> Result<ScannerAddress, String> {
     if let Some(path) = text.strip_prefix("unix:") {
+        if !features::UNIX_SOCKETS {
+            return Err(format!(
+                "this system has no Unix sockets; let the scanner listen on a TCP port, such as \"127.0.0.1:{usual}\""
+            ));
+        }
         let path = folder.join(path);
         let length = path.as_os_str().len();
         return match length {
