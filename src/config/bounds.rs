@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::path::path_in;
 use super::units;
 use crate::schema::Section;
 
@@ -82,7 +83,7 @@ pub(super) fn existing_file(
     wanted: &str,
 ) -> Option<PathBuf> {
     section.parsed(key, |file| {
-        let file = folder.join(file);
+        let file = path_in(folder, file)?;
         match std::fs::metadata(&file) {
             Ok(found) if found.is_file() => Ok(file),
             Ok(_) => Err(format!("{} is not a file; name {wanted}", file.display())),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use super::path::path_in;
 use crate::platform::private_files::Exposure;
 use crate::schema::Section;
 
@@ -54,7 +55,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, folder: &Path) -> Option<Clien
         section.wrong("has more than one client secret; keep one of client_secret, client_secret_file and client_secret_env");
     }
     let in_file = section.parsed("client_secret_file", |file| {
-        in_file(&folder.join(file), "client secret")
+        in_file(&path_in(folder, file)?, "client secret")
     });
     let in_environment = section.parsed("client_secret_env", |name| match std::env::var(name) {
         Ok(text) => {

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use super::bounds::count;
 use super::client_secret::{self, ClientSecret};
 use super::filter::DropMode;
+use super::path::path_in;
 use super::postgres_address::PostgresAddress;
 use super::units;
 use crate::platform::places;
@@ -93,8 +94,8 @@ pub(super) fn read(
     folder: &Path,
     drop_mode: DropMode,
 ) -> (PathBuf, StoreConfig) {
-    let dir = section.string("dir");
-    let dir = dir.map_or_else(|| places::data(folder), |dir| folder.join(dir));
+    let dir = section.parsed("dir", |dir| path_in(folder, dir));
+    let dir = dir.unwrap_or_else(|| places::data(folder));
     let kind = section.parsed("store", |text| store_kind(text, folder));
     let is_known = kind.is_some() || !section.has("store");
     let kind = kind.unwrap_or(StoreKind::Sqlite);
@@ -222,7 +223,7 @@ fn with_password(
     const KEY: &str = "store_password_file";
     let has_file = section.has(KEY);
     let in_file = section.parsed(KEY, |file| {
-        client_secret::in_file(&folder.join(file), "password of the store")
+        client_secret::in_file(&path_in(folder, file)?, "password of the store")
     });
     let StoreKind::Postgres(mut address) = kind else {
         if has_file && is_known {

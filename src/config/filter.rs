@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::bounds::{duration, number, octets};
+use super::path::path_in;
 use crate::filter::Thresholds;
 use crate::schema::Section;
 
@@ -105,7 +106,10 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         Duration::from_millis(10)..=Duration::from_secs(19),
     );
     let early_release = section.boolean("early_release").unwrap_or(true);
-    let rules = section.string("rules").filter(|rules| !rules.is_empty());
+    let rules = section.parsed("rules", |rules| match rules {
+        "" => Ok(None),
+        rules => path_in(folder, rules).map(Some),
+    });
     let classifier = section.boolean("classifier").unwrap_or(true);
     let shipped_model = section.boolean("shipped_model").unwrap_or(true);
     let authserv_ids = authserv_ids(&mut section);
@@ -120,7 +124,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path) -> FilterConfig 
         hold_bytes,
         hold_time,
         early_release,
-        rules: rules.map(|rules| folder.join(rules)),
+        rules: rules.flatten(),
         classifier,
         shipped_model,
         authserv_ids,

@@ -22,6 +22,7 @@ mod network;
 mod oauth;
 mod oauth_flow;
 mod oauth_provider;
+mod path;
 mod postgres_address;
 mod redirect_url;
 pub mod reference;

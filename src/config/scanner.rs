@@ -9,6 +9,7 @@ use super::bounds::{count, duration, number, octets};
 use super::client_secret::{self, ClientSecret};
 use super::filter::FilterConfig;
 use super::network::{DnsList, NetworkConfig, name_of_check};
+use super::path::path_in;
 use super::units;
 use crate::filter::{SCANNER, VIRUS};
 use crate::platform::features;
@@ -238,7 +239,7 @@ fn read(
     let worth = worth(section, !is("clamd") || given.is_none());
     let on_virus = section.parsed("on_virus", on_virus);
     let password = section.parsed("password_file", |file| {
-        let secret = |file| client_secret::in_file(&folder.join(file), "password of rspamd");
+        let secret = |file| client_secret::in_file(&path_in(folder, file)?, "password of rspamd");
         // Of another kind it is reported below.
         is("rspamd").then(|| secret(file)).transpose()
     });

@@ -88,10 +88,24 @@ impl<'t> TomlFile<'t> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
-            self.add(at, "", format!("is not valid TOML: {}", error.message()));
+            let hint = match path_in_double_quotes(self.line_at(at)) {
+                Some(path) => format!("; {}", quotes(path)),
+                None => String::new(),
+            };
+            self.add(
+                at,
+                "",
+                format!("is not valid TOML: {}{hint}", error.message()),
+            );
         }
         self.broken.set(!self.problems.borrow().is_empty());
         table
+    }
+
+    /// The line that has this byte offset.
+    fn line_at(&self, at: usize) -> &'t str {
+        let line = self.line(at);
+        self.text.split('\n').nth(line - 1).unwrap_or_default()
     }
 
     /// Adds a problem at a byte offset of the file.
@@ -142,5 +156,83 @@ impl<'t> TomlFile<'t> {
         problems.sort();
         problems.dedup();
         problems
+    }
+}
+
+/// A path of Windows as a value in a line, between double quotes and with single backslashes: `"C:\mail"`, or
+/// `"\\server\mail"`.
+fn path_in_double_quotes(line: &str) -> Option<&str> {
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('"') {
+        // In a comment, or in single quotes, it means what it says.
+        if before.contains(['#', '\'']) {
+            return None;
+        }
+        let (quoted, behind) = after.split_once('"')?;
+        rest = behind;
+        let path = match quoted.as_bytes() {
+            [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic() => &quoted[2..],
+            [b'\\', b'\\', ..] => &quoted[2..],
+            _ => continue,
+        };
+        let is_value = before.trim_end().ends_with(['=', '[', ',']);
+        if is_value && path.replace("\\\\", "").contains('\\') {
+            return Some(quoted);
+        }
+    }
+    None
+}
+
+/// How to write a path.
+fn quotes(path: &str) -> String {
+    let doubled = path.replace('\\', "\\\\");
+    format!(
+        "in double quotes a backslash begins an escape sequence; for the path write '{path}' in single quotes, or \"{doubled}\""
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let file = TomlFile::new("popgate.toml", text);
+        drop(file.parse());
+        let problems = file.into_problems();
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_path_in_double_quotes_is_explained() {
+        for (line, right) in [
+            (r#"dir = "C:\mail""#, r"'C:\mail'"),
+            (r#"dir = "C:\mail\new""#, r#""C:\\mail\\new""#),
+            (r#"rules = ["d:\mail"]"#, r"'d:\mail'"),
+            (r#"dir = "\\server\mail""#, r"'\\server\mail'"),
+        ] {
+            let found = problems(&format!("# \"C:\\comment\"\n[data]\n{line}\n"));
+            assert_eq!(found.len(), 1, "{line}: {found:?}");
+            assert!(found[0].starts_with("popgate.toml:3: "), "{found:?}");
+            assert!(found[0].contains(right), "{line}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn paths_that_are_written_well_are_not_reported() {
+        for line in [
+            r"dir = 'C:\mail'",
+            r#"dir = "C:\\mail\\new""#,
+            r#"dir = "C:/mail""#,
+            r#"dir = '\\server\mail'"#,
+            r#"words = ["\\.", "x\ty", "\\server"]"#,
+            r#"regex = 'src="C:\\d'"#,
+            r#"# dir = "C:\mail""#,
+            r#"regex = "\\bstyle=\"display:\\s*none""#,
+            r#"any = ["\\bviagra\\b\u00a0", "X:\nhello", "s:\"foo\""]"#,
+            r#"mark = "\\\u26a0/ ""#,
+        ] {
+            let found = problems(&format!("{line}\n"));
+            assert_eq!(found, Vec::<String>::new(), "{line}");
+        }
     }
 }
