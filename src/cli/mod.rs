@@ -14,6 +14,7 @@ pub mod history;
 pub mod mailboxes;
 pub mod model;
 pub mod oauth;
+pub mod open;
 pub mod pages;
 pub mod passwd;
 pub mod quarantine;
@@ -69,6 +70,8 @@ pub enum Command {
     Top(top::TopArgs),
     /// Say whether a running popgate is ready for mail clients
     Health(health::HealthArgs),
+    /// Show the console of a running popgate in the browser, logged in
+    Open(open::OpenArgs),
     /// Measure the filter on labelled mail
     Eval(eval::EvalArgs),
     /// Train the classifier with ham and spam
@@ -126,6 +129,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Scan(args) => scan::run(args),
         Command::Top(args) => top::run(args),
         Command::Health(args) => health::run(args),
+        Command::Open(args) => open::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Train(args) => train::run(args),
         Command::Model(command) => model::run(command),

@@ -9,9 +9,11 @@ use clap::Args;
 use super::config_file;
 use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
-use crate::admin::{Console, OneTimeToken};
+use crate::admin::{ADDRESS, Console, OneTimeToken};
 use crate::config::{Config, Flags};
+use crate::platform::{places, private_files};
 use crate::server::{self, Overrides, Server, core_dumps, daemon, first_run, log, open_files};
+use crate::store::durable_write;
 
 /// Flags of `serve`; they override the file.
 #[derive(Debug, Args)]
@@ -40,6 +42,24 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
+    /// Those of the service whose settings and data are in a folder.
+    #[cfg(windows)]
+    pub(super) fn of_service(folder: &std::path::Path) -> Self {
+        let settings = folder.join("popgate.toml");
+        let is_set_up = settings.exists();
+        Self {
+            config: ConfigArgs {
+                config: is_set_up.then_some(settings),
+            },
+            listen: Vec::new(),
+            upstream: None,
+            upstream_tls: None,
+            admin: None,
+            data_dir: (!is_set_up).then(|| folder.join("data")),
+            rules: None,
+        }
+    }
+
     fn flags(&self) -> Flags {
         Flags {
             listen: self.listen.clone(),
@@ -77,8 +97,11 @@ pub(super) fn run(args: &ServeArgs) -> Ended {
             let data_dir = data_dir(&config, &flags);
             let done = first_run::set_up(address, &file, &data_dir, |address| {
                 eprintln!("popgate has no settings yet: open {address}");
+                keep_address(&data_dir, address);
             });
-            let Some(done) = done.await? else {
+            let done = done.await;
+            let _ = std::fs::remove_file(data_dir.join(ADDRESS));
+            let Some(done) = done? else {
                 return Ok(Exit::Fine);
             };
             path = Some(file);
@@ -105,6 +128,16 @@ fn data_dir(config: &Config, flags: &Flags) -> PathBuf {
         return std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
     }
     PathBuf::from("popgate-data")
+}
+
+/// For `popgate open`: a service has no stderr. Where there is no data directory yet, and its making is not popgate's, the
+/// address is on stderr alone.
+fn keep_address(data_dir: &std::path::Path, address: &str) {
+    let may_make = places::service_folder().is_some();
+    if data_dir.exists() || (may_make && private_files::create_folder(data_dir).is_ok()) {
+        // It is on stderr, too.
+        let _ = durable_write::replace(&data_dir.join(ADDRESS), address.as_bytes());
+    }
 }
 
 /// Flushes the log when it is dropped, also by a panic.

@@ -27,7 +27,7 @@ use crate::metrics::ConsoleAction;
 use crate::net::DrainSignal;
 use crate::session::Service;
 use crate::store::records::Label;
-use crate::store::{ConsolePassword, Store, durable_write};
+use crate::store::{ConsolePassword, OpeningToken, Store, durable_write};
 
 /// Opens what teaches the learned filter of an owner; an error is a sentence.
 pub type TrainerOf = Box<dyn Fn(Option<WeightsOwner>) -> Result<Trainer, String> + Send + Sync>;
@@ -36,7 +36,7 @@ pub type TrainerOf = Box<dyn Fn(Option<WeightsOwner>) -> Result<Trainer, String>
 const AT_A_TIME: usize = 4;
 
 /// The file with the one-time address, in the data directory.
-const ADDRESS: &str = "console.address";
+pub const ADDRESS: &str = "console.address";
 
 /// How long the one-time token can be used.
 const TOKEN_LASTS: Duration = Duration::from_secs(3600);
@@ -251,7 +251,7 @@ impl Console {
             *kept = None;
             self.forget_address();
         }
-        fits
+        fits || OpeningToken::takes(&self.data_dir, token)
     }
 
     /// Does something that may block.
