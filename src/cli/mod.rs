@@ -11,6 +11,8 @@ pub mod eval;
 pub mod forget;
 pub mod health;
 pub mod history;
+#[cfg(windows)]
+mod install;
 pub mod mailboxes;
 pub mod model;
 pub mod oauth;
@@ -22,6 +24,8 @@ pub mod rules;
 pub mod scan;
 pub mod sender_lists;
 pub mod serve;
+#[cfg(windows)]
+pub mod service;
 pub mod set;
 pub mod teach;
 pub mod top;
@@ -108,6 +112,16 @@ pub enum Command {
     /// Work with rule files
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Let Windows start popgate as a service from now on
+    #[cfg(windows)]
+    Install,
+    /// Stop the service and remove it; settings and mail stay
+    #[cfg(windows)]
+    Uninstall,
+    /// What the service manager starts
+    #[cfg(windows)]
+    #[command(hide = true)]
+    Service(service::ServiceArgs),
     /// Print completions for a shell
     #[command(hide = true)]
     Completions(pages::CompletionsArgs),
@@ -146,6 +160,12 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Backup(args) => backup::backup(args),
         Command::Restore(args) => backup::restore(args),
         Command::Rules(command) => rules::run(command),
+        #[cfg(windows)]
+        Command::Install => install::install(),
+        #[cfg(windows)]
+        Command::Uninstall => install::uninstall(),
+        #[cfg(windows)]
+        Command::Service(args) => service::run(args),
         Command::Completions(args) => pages::completions(args, Cli::command()),
         Command::Man(args) => pages::man(args, Cli::command()),
         Command::Reference(args) => pages::reference(args),

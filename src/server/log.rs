@@ -4,7 +4,9 @@
 //! Lines are written at once, by the thread that logs, until [`queue`] is called: what is said at the start stays in
 //! order with what else is written to stderr, and a short-lived verb needs no thread.
 
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use prometheus::IntCounter;
@@ -15,11 +17,17 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 use super::log_queue::{LogQueue, is_writer};
 use crate::config::{LogConfig, LogFormat};
 
+/// Octets of a log file that is continued.
+const LONGEST_FILE: u64 = 16 << 20;
+
 /// Overrides the configured level.
 const LEVEL: &str = "POPGATE_LOG";
 
 /// Once it is set, lines go through it.
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
+
+/// Where lines go instead of stderr.
+static FILE: OnceLock<File> = OnceLock::new();
 
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
@@ -59,6 +67,20 @@ pub fn start(config: &LogConfig) {
     }));
 }
 
+/// From now on the log is in a file: a service of Windows has no stderr. One that is long is kept once as `.old`.
+///
+/// # Errors
+/// The system's.
+pub fn to_file(path: &Path) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|about| about.len() > LONGEST_FILE) {
+        fs::rename(path, path.with_extension("log.old"))?;
+    }
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    // A second call changes nothing.
+    let _ = FILE.set(file);
+    Ok(())
+}
+
 /// Applies another level.
 pub fn change(level: &str) {
     if let Some(handle) = FILTER.get()
@@ -74,7 +96,7 @@ pub fn change(level: &str) {
 /// # Errors
 /// The system's, if there can't be a thread; lines are written as before then.
 pub fn queue(lost: IntCounter) -> io::Result<()> {
-    let queue = LogQueue::start(io::stderr(), report_lost, lost)?;
+    let queue = LogQueue::start(Output, report_lost, lost)?;
     // A second call, as in tests, changes nothing.
     let _ = QUEUE.set(queue);
     Ok(())
@@ -91,6 +113,22 @@ pub fn flush() {
     }
 }
 
+/// stderr, or the file in its place.
+struct Output;
+
+impl Write for Output {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match FILE.get() {
+            Some(mut file) => file.write(line),
+            None => io::stderr().write(line),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Writes each line to stderr, or to its queue.
 struct Stderr;
 
@@ -101,7 +139,7 @@ impl Write for Stderr {
                 queue.push(line);
                 Ok(line.len())
             }
-            _ => io::stderr().write(line),
+            _ => Output.write(line),
         }
     }
 

@@ -1,0 +1,115 @@
+//! `popgate install` and `popgate uninstall`: popgate starts by itself from then on, or no longer.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use windows_service::service::{
+    ServiceAccess, ServiceErrorControl, ServiceInfo, ServiceStartType, ServiceState, ServiceType,
+};
+use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
+
+use super::exit::{Ended, Error, Exit};
+use crate::platform::{places, private_files};
+use crate::server::windows_service::{NAME, of_system};
+
+/// The account that the system makes for this service alone.
+const ACCOUNT: &str = r"NT SERVICE\popgate";
+
+/// How long the service may take to stop.
+const STOPPING: Duration = Duration::from_secs(130);
+
+/// Registers the service, and starts it.
+pub(super) fn install() -> Ended {
+    let none = || Error::failed("the system names no folder for data of services (%ProgramData%)");
+    let folder = places::service_folder().ok_or_else(none)?;
+    private_files::create_folder(&folder)?;
+    let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
+    let manager = ServiceManager::local_computer(None::<&str>, access).map_err(failed)?;
+    let info = ServiceInfo {
+        name: OsString::from(NAME),
+        display_name: OsString::from("popgate"),
+        service_type: ServiceType::OWN_PROCESS,
+        start_type: ServiceStartType::AutoStart,
+        error_control: ServiceErrorControl::Normal,
+        executable_path: std::env::current_exe()?,
+        launch_arguments: vec![OsString::from("service"), folder.clone().into()],
+        dependencies: Vec::new(),
+        account_name: Some(OsString::from(ACCOUNT)),
+        account_password: None,
+    };
+    let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START;
+    let service = manager.create_service(&info, access).map_err(failed)?;
+    let description = "Stands between mail programs and the provider's server, and filters spam.";
+    service.set_description(description).map_err(failed)?;
+    let grants = grant(&folder);
+    service.start::<&str>(&[]).map_err(failed)?;
+    println!("the service popgate is installed, and runs; `popgate open` shows its console");
+    grants
+}
+
+/// The service owns its folder, which only administrators can enter otherwise.
+fn grant(folder: &Path) -> Ended {
+    let mut command = Command::new("icacls.exe");
+    command
+        .arg(folder)
+        .args(["/grant", &format!("{ACCOUNT}:(OI)(CI)F")]);
+    let said = command.stdin(Stdio::null()).output()?;
+    match said.status.success() {
+        true => Ok(Exit::Fine),
+        false => Err(Error::failed(format!(
+            "{}: the service may not use this folder: {}",
+            folder.display(),
+            String::from_utf8_lossy(&said.stderr).trim()
+        ))),
+    }
+}
+
+/// Stops the service, and removes it. Settings and mail stay.
+pub(super) fn uninstall() -> Ended {
+    let manager = ServiceManager::local_computer(None::<&str>, ServiceManagerAccess::CONNECT);
+    let access = ServiceAccess::QUERY_STATUS | ServiceAccess::STOP | ServiceAccess::DELETE;
+    let service = manager
+        .map_err(failed)?
+        .open_service(NAME, access)
+        .map_err(failed)?;
+    let state = || service.query_status().map(|it| it.current_state);
+    if state().map_err(failed)? != ServiceState::Stopped {
+        service.stop().map_err(failed)?;
+    }
+    let begin = Instant::now();
+    while state().map_err(failed)? != ServiceState::Stopped {
+        if begin.elapsed() > STOPPING {
+            return Err(Error::failed(
+                "the service popgate does not stop; it is removed at the next start of the system",
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    service.delete().map_err(failed)?;
+    println!(
+        "the service popgate is removed; its settings and the mail that it holds are still there"
+    );
+    Ok(Exit::Fine)
+}
+
+fn failed(error: windows_service::Error) -> Error {
+    /// ERROR_ACCESS_DENIED, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_EXISTS.
+    const ADVICE: [(i32, &str); 3] = [
+        (5, "start it as administrator"),
+        (1060, "it is not installed"),
+        (
+            1073,
+            "it is installed already; `popgate uninstall` removes it",
+        ),
+    ];
+    let error = of_system(error);
+    let advice = ADVICE
+        .iter()
+        .find(|(code, _)| error.raw_os_error() == Some(*code));
+    Error::failed(match advice {
+        Some((_, advice)) => format!("the service popgate: {error}; {advice}"),
+        None => format!("the service popgate: {error}"),
+    })
+}
