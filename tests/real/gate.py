@@ -117,7 +117,8 @@ def scan(program, folder, messages):
     found = {}
     for line in done.stdout.splitlines():
         one = json.loads(line)
-        found[int(os.path.basename(one["path"]).partition(".")[0])] = (one["verdict"], one["score"])
+        name = re.split(r"[\\/]", one["path"])[-1]  # as Windows separates them, too
+        found[int(name.partition(".")[0])] = (one["verdict"], one["score"])
     if sorted(found) != list(range(len(messages))):
         raise RuntimeError(f"scan judged {len(found)} of {len(messages)} messages")
     return [found[number] for number in range(len(messages))]
