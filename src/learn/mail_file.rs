@@ -12,7 +12,6 @@ mod unix;
 mod windows;
 
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
