@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use super::exit;
 use super::shared_args::ConfigArgs;
-use crate::config::Flags;
+use crate::config::{Config, Flags};
 use crate::net::http;
 
 /// The popgate to query.
@@ -35,9 +35,26 @@ impl AdminArgs {
         if let Some(admin) = self.admin {
             return Ok(admin);
         }
-        let config = super::shared_args::load(self.config.config.as_deref(), &Flags::default())?;
+        let config = self.load(Flags::default())?;
         let off = "[admin] address is \"\": there is nothing to ask";
         config.admin.ok_or_else(|| exit::Error::failed(off))
+    }
+
+    /// The settings, with this address and these flags over the file.
+    ///
+    /// # Errors
+    /// When the configuration is wrong.
+    pub(super) fn load(&self, flags: Flags) -> Result<Config, exit::Error> {
+        let flags = Flags {
+            admin: self.admin.map(|it| it.to_string()),
+            ..flags
+        };
+        super::shared_args::load(self.config.config.as_deref(), &flags)
+    }
+
+    /// Whether the command line says which settings are read.
+    pub(super) fn names_settings(&self) -> bool {
+        self.config.config.is_some()
     }
 }
 

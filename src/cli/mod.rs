@@ -74,7 +74,7 @@ pub enum Command {
     Top(top::TopArgs),
     /// Say whether a running popgate is ready for mail clients
     Health(health::HealthArgs),
-    /// Show the console of a running popgate in the browser, logged in
+    /// Let the administrator into the console of a popgate that runs here, by an address that works once
     Open(open::OpenArgs),
     /// Measure the filter on labelled mail
     Eval(eval::EvalArgs),

@@ -1,22 +1,21 @@
-//! `popgate open`: shows the console in the browser, logged in.
+//! `popgate open`: lets the administrator into the console of a popgate on this machine.
+//!
+//! In: the settings of that popgate, and the right to write into its data directory; out: an address that works once, on
+//! stdout, or in the browser on Windows. What others may have left in the data directory is not read.
 
 use std::io;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::admin_client::{self, AdminArgs};
 use super::exit::{Ended, Error, Exit};
-use super::shared_args::ConfigArgs;
-use super::{admin_client, config_file};
-use crate::admin::{ADDRESS, OneTimeToken, new_token};
+use crate::admin::new_token;
 use crate::config::{Config, Flags};
 use crate::platform::{browser, places};
 use crate::store::OpeningToken;
-
-/// An address that was written at the start is good for that long.
-const ADDRESS_LASTS: Duration = Duration::from_secs(3600);
 
 /// How long it may take to connect on this machine.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -25,66 +24,103 @@ const LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub struct OpenArgs {
     #[command(flatten)]
-    config: ConfigArgs,
-    /// Print the address instead of opening it
+    admin: AdminArgs,
+    /// That popgate keeps the quarantine and what was learned in this folder
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Print the address and start no browser; on other systems than Windows it is always so
     #[arg(long)]
     print: bool,
 }
 
-/// Opens it: 0, 2 if popgate does not run.
+/// Shows it: 0, 1 without a token, 2 if popgate does not run or serves no console.
 pub(super) fn run(args: &OpenArgs) -> Ended {
-    let path = config_file::chosen(args.config.config.as_deref());
-    let (config, _) = Config::load(path.as_deref(), &Flags::default());
-    let Some(admin) = config.admin else {
-        return Err(Error::failed(
-            "the console is off: write address = \"127.0.0.1:9110\" under [admin], and restart popgate",
-        ));
-    };
+    let config = args.admin.load(Flags {
+        data_dir: args.data_dir.clone(),
+        ..Flags::default()
+    })?;
+    let off =
+        "the console is off: write address = \"127.0.0.1:9110\" under [admin], and restart popgate";
+    let admin = config.admin.ok_or_else(|| Error::failed(off))?;
+    if !config.console.is_served_on(admin) {
+        return Err(Error::failed(format!(
+            "the console is not served on {admin}, which other machines reach: set console.tls or console.allow_plaintext, \
+             or take a loopback address"
+        )));
+    }
     let socket = admin_client::reachable(admin);
     if let Err(error) = TcpStream::connect_timeout(&socket, LIMIT) {
         return Err(Error::failed(format!(
             "no popgate answers on {socket} ({error}); start it: `popgate serve`, or its service"
         )));
     }
-    let scheme = if config.console.tls { "https" } else { "http" };
-    let given = config.console.address.clone();
-    let console = given.unwrap_or_else(|| format!("{scheme}://{socket}"));
-    // A service without settings yet has its data where the person's are not.
-    let service = places::service_folder().map(|folder| folder.join("data"));
-    let folders: Vec<_> = [Some(config.data_dir), service]
+    let console = config.console.address_on(socket);
+    match put_token(&data_dirs(args, config)) {
+        Ok((token, elsewhere)) => {
+            show(args, &format!("{console}/login?token={token}"));
+            let minutes = OpeningToken::LASTS.as_secs() / 60;
+            eprintln!(
+                "popgate: open this address in a browser and press Log in; it works once, within {minutes} minutes"
+            );
+            for failed in elsewhere {
+                eprintln!("popgate: not for a popgate whose data is there: {failed}");
+            }
+            Ok(Exit::Fine)
+        }
+        Err(why) => {
+            show(args, &console);
+            eprintln!(
+                "popgate: this address asks for the administrator's password: {why}; without a password, run `popgate open` \
+                 as the account that popgate runs as, or as administrator"
+            );
+            Ok(Exit::Negative)
+        }
+    }
+}
+
+/// Where the running popgate may have its data: that of a service without settings is not where a person's is.
+fn data_dirs(args: &OpenArgs, config: Config) -> Vec<PathBuf> {
+    let is_named = args.data_dir.is_some() || args.admin.names_settings();
+    let service = places::service_folder().filter(|_| !is_named);
+    let service = service.map(|folder| folder.join("data"));
+    let service = service.filter(|folder| *folder != config.data_dir);
+    [Some(config.data_dir), service]
         .into_iter()
         .flatten()
-        .collect();
-    let written = folders.iter().find_map(|folder| written(folder));
-    let address = written.unwrap_or_else(|| {
-        let tokens = folders.iter().find_map(|folder| one_time(folder).ok());
-        match tokens {
-            Some(token) => format!("{console}/login?token={}", token.0),
-            // Somebody else's popgate: its administrator's password opens it.
-            None => console,
-        }
-    });
-    if args.print {
-        println!("{address}");
-    } else if let Err(error) = browser::open(&address) {
-        return Err(Error::failed(format!("{error}; open {address}")));
+        .collect()
+}
+
+/// Writes a token into each of these folders: the running popgate reads one of them. Returns it, and for which folders that
+/// failed; an error is a clause.
+fn put_token(data_dirs: &[PathBuf]) -> Result<(String, Vec<String>), String> {
+    let token = new_token().ok_or("the system has no random numbers")?.0;
+    let put = |dir: &PathBuf| match OpeningToken::put(dir, &token) {
+        Ok(()) => Ok(()),
+        Err(error) => Err((error.kind(), format!("{}: {error}", dir.display()))),
+    };
+    let (done, failed): (Vec<_>, Vec<_>) = data_dirs.iter().map(put).partition(Result::is_ok);
+    // A folder that is not there is not the one that is read.
+    let failed = failed.into_iter().filter_map(Result::err);
+    let failed = failed.filter(|it| done.is_empty() || it.0 != io::ErrorKind::NotFound);
+    let failed: Vec<_> = failed.map(|(_, sentence)| sentence).collect();
+    match done.is_empty() {
+        false => Ok((token, failed)),
+        true => Err(format!("no token could be written ({})", failed.join("; "))),
     }
-    Ok(Exit::Fine)
 }
 
-/// The address that a popgate without a password has written for its administrator.
-fn written(data_dir: &Path) -> Option<String> {
-    let path = data_dir.join(ADDRESS);
-    let age = std::fs::metadata(&path).ok()?.modified().ok()?.elapsed();
-    let text = std::fs::read_to_string(&path).ok()?;
-    let is_valid = age.is_ok_and(|age| age < ADDRESS_LASTS) && text.starts_with("http");
-    is_valid.then(|| text.trim_end().to_owned())
-}
-
-/// A token that the running popgate takes, because whoever wrote it owns its data directory.
-fn one_time(data_dir: &Path) -> io::Result<OneTimeToken> {
-    let none = || io::Error::other("the system has no random numbers");
-    let token = new_token().ok_or_else(none)?;
-    OpeningToken::put(data_dir, &token.0)?;
-    Ok(token)
+/// In the browser, or on stdout.
+fn show(args: &OpenArgs, address: &str) {
+    let shown = match args.print {
+        true => Ok(false),
+        false => browser::show(address),
+    };
+    match shown {
+        Ok(true) => {}
+        Ok(false) => println!("{address}"),
+        Err(error) => {
+            println!("{address}");
+            eprintln!("popgate: {error}");
+        }
+    }
 }

@@ -28,6 +28,13 @@ impl ConsoleConfig {
         self.address.as_deref().filter(|_| is_served)
     }
 
+    /// Where browsers reach it, on this socket.
+    pub fn address_on(&self, socket: SocketAddr) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        let configured = self.address.clone();
+        configured.unwrap_or_else(|| format!("{scheme}://{socket}"))
+    }
+
     /// Whether it may be served on this address of the admin port.
     pub fn is_served_on(&self, admin: SocketAddr) -> bool {
         admin.ip().is_loopback() || self.tls || self.allow_plaintext

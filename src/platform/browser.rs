@@ -1,45 +1,40 @@
-//! Opens the person's browser.
+//! Shows an address that lets a person in, where a browser can be started without telling it to anybody else.
 
 use std::io;
-use std::process::Stdio;
 
-/// Shows an address in the browser that the person has chosen.
+/// Shows an address in the browser that the person has chosen; `false` where it is only to be printed.
 ///
 /// # Errors
 /// If there is no program that does, or it fails at once.
-pub fn open(address: &str) -> io::Result<()> {
-    let mut command = system::command(address);
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let status = command.stderr(Stdio::null()).status()?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(io::Error::other("no browser could be opened")),
-    }
+pub fn show(address: &str) -> io::Result<bool> {
+    system::show(address)
 }
 
+/// A browser gets the address as an argument, and all users can read the arguments of all processes (proc(5)).
 #[cfg(unix)]
 mod system {
-    use std::process::Command;
+    use std::io;
 
-    pub(super) fn command(address: &str) -> Command {
-        let opener = match cfg!(target_os = "macos") {
-            true => "open",
-            false => "xdg-open",
-        };
-        let mut command = Command::new(opener);
-        command.arg(address);
-        command
+    pub(super) fn show(_: &str) -> io::Result<bool> {
+        Ok(false)
     }
 }
 
+/// Only administrators can read the arguments of another person's processes.
 #[cfg(windows)]
 mod system {
-    use std::process::Command;
+    use std::io;
+    use std::process::{Command, Stdio};
 
     /// Not by `start`: the command line's interpreter would read the address, too.
-    pub(super) fn command(address: &str) -> Command {
+    pub(super) fn show(address: &str) -> io::Result<bool> {
         let mut command = Command::new("rundll32.exe");
         command.args(["url.dll,FileProtocolHandler", address]);
-        command
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let status = command.stderr(Stdio::null()).status()?;
+        match status.success() {
+            true => Ok(true),
+            false => Err(io::Error::other("no browser could be opened")),
+        }
     }
 }

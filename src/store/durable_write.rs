@@ -85,7 +85,8 @@ fn write(mut file: &File, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Beside the file: a name that begins with a dot and ends in 16 hexadecimal digits.
-fn temporary_name(path: &Path) -> PathBuf {
+/// A name for the temporary file, which no other writer has.
+pub(super) fn temporary_name(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{:016x}", fastrand::u64(..)))
 }

@@ -1,7 +1,7 @@
 //! A token by which a person on this machine opens the console: who can write into the data directory is its owner.
 //!
-//! In: a data directory and a token; out: a file, or whether a token is the one in it. It is good for once, within a
-//! minute, and a new one replaces it.
+//! In: a data directory and a token; out: a file, or whether a token is the one in it. It is good for once, for a few
+//! minutes, and a new one replaces it.
 
 use std::fs;
 use std::io;
@@ -15,29 +15,34 @@ use super::durable_write;
 /// The file's name.
 const FILE: &str = "console.open";
 
-/// How long a token can be used: a browser opens at once.
-const LASTS: Duration = Duration::from_secs(60);
-
 /// See the module.
 #[derive(Debug)]
 pub struct OpeningToken;
 
 impl OpeningToken {
+    /// How long a token can be used: a person has to copy an address into a browser, and to press a button there.
+    pub const LASTS: Duration = Duration::from_secs(300);
+
     /// Writes a token's digest.
     ///
     /// # Errors
     /// The system's, as when the folder is somebody else's.
     pub fn put(data_dir: &Path, token: &str) -> io::Result<()> {
-        durable_write::replace(&path(data_dir), hex(token).as_bytes())
+        let path = path(data_dir);
+        let temporary = durable_write::temporary_name(&path);
+        // Root may write into a user's folder: a link or a device of this name is replaced, and never written to.
+        let written = durable_write::replace_through(&temporary, &path, hex(token).as_bytes());
+        written.map(drop)
     }
 
     /// Whether this is the token; it is none from then on.
     pub fn takes(data_dir: &Path, token: &str) -> bool {
         let path = path(data_dir);
         let fits = || -> io::Result<bool> {
-            let age = fs::metadata(&path)?.modified()?.elapsed();
+            let file = fs::symlink_metadata(&path)?;
+            let age = file.modified()?.elapsed();
             // One from the future is as old as can be.
-            let is_new = age.is_ok_and(|age| age <= LASTS);
+            let is_new = file.is_file() && age.is_ok_and(|age| age <= Self::LASTS);
             // Digests are compared: how long that takes says nothing of the token.
             Ok(is_new && fs::read_to_string(&path)? == hex(token))
         };
@@ -85,11 +90,25 @@ mod tests {
             .open(path(dir.path()))
             .unwrap();
         let now = SystemTime::now();
-        for time in [now - 2 * LASTS, now + 2 * LASTS] {
+        let long = 2 * OpeningToken::LASTS;
+        for time in [now - long, now + long] {
             file.set_modified(time).unwrap();
             assert!(!OpeningToken::takes(dir.path(), "a"));
         }
         file.set_modified(now).unwrap();
         assert!(OpeningToken::takes(dir.path(), "a"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_replaced_and_none_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let other = dir.path().join("other");
+        fs::write(&other, hex("a")).unwrap();
+        std::os::unix::fs::symlink(&other, path(dir.path())).unwrap();
+        assert!(!OpeningToken::takes(dir.path(), "a"));
+        OpeningToken::put(dir.path(), "b").unwrap();
+        assert_eq!(fs::read_to_string(&other).unwrap(), hex("a"));
+        assert!(OpeningToken::takes(dir.path(), "b"));
     }
 }

@@ -148,9 +148,7 @@ impl Console {
 
     /// Where browsers reach it, on this socket.
     pub fn address(&self, socket: SocketAddr) -> String {
-        let scheme = if self.config.tls { "https" } else { "http" };
-        let configured = self.config.address.clone();
-        configured.unwrap_or_else(|| format!("{scheme}://{socket}"))
+        self.config.address_on(socket)
     }
 
     /// Whether its connections are TLS.
