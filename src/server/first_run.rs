@@ -20,7 +20,7 @@ use self::settings_file::settings;
 use super::notify;
 use super::signals::StopSignals;
 use crate::admin::{Choice, Consent, ConsentProblem, OneTimeToken, Setup, new_token, serve_setup};
-use crate::store::durable_write;
+use crate::store::{OpeningToken, durable_write};
 use crate::upstream::ProviderFiles;
 
 /// Where mail programs connect, and where if the system does not let popgate have that port.
@@ -56,8 +56,10 @@ pub async fn set_up(
     let written = data_dir.clone();
     let write: Arc<WriteFile> = Arc::new(move |choice| write(&file, choice, &written));
     let port = admin.local_addr()?.port();
+    let opening = data_dir.clone();
     let setup = Arc::new(Setup {
         token: token.clone(),
+        takes_opening_token: Box::new(move |token| OpeningToken::takes(&opening, token)),
         next_token: next_token.clone(),
         done: Notify::new(),
         is_done: AtomicBool::new(false),

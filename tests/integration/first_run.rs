@@ -135,6 +135,7 @@ async fn a_provider_is_asked_on_request_only_and_what_it_says_is_written() {
     let kept = Arc::clone(&written);
     let setup = Setup {
         token: token.clone(),
+        takes_opening_token: Box::new(|_| false),
         next_token: new_token().unwrap(),
         done: Notify::new(),
         is_done: AtomicBool::new(false),

@@ -31,6 +31,7 @@ use super::{FORM, protection, setup_consent};
 pub(in crate::admin) fn router(setup: Arc<Setup>) -> Router {
     Router::new()
         .route("/", get(page).post(act))
+        .route("/login", get(opened))
         .route("/style.css", get(answer::style))
         .fallback(elsewhere)
         .layer(DefaultBodyLimit::max(FORM))
@@ -118,6 +119,27 @@ async fn act(
         "untested" => setup_consent::finish(&setup, texts, false).await,
         _ => server(&setup, language, form),
     }
+}
+
+/// The address of `popgate open`, which does not know whether there are settings: it leads to the first page.
+async fn opened(
+    State(setup): State<Arc<Setup>>,
+    language: Language,
+    uri: Uri,
+    Query(asked): Query<Asked>,
+) -> Response {
+    if setup.is_done.load(Ordering::Acquire) {
+        return elsewhere(State(setup), language, uri).await;
+    }
+    let known = Arc::clone(&setup);
+    let takes = move || (known.takes_opening_token)(&asked.token);
+    if !tokio::task::spawn_blocking(takes).await.unwrap_or(false) {
+        let texts = language.0;
+        let sentence = texts.setup_page.wrong_token;
+        let frame = Frame::without_person(texts);
+        return answer::failure(frame, StatusCode::FORBIDDEN, sentence, "");
+    }
+    Redirect::to(&format!("/?token={}", setup.token.0)).into_response()
 }
 
 /// Another page: none, or one of the server that is started once the settings are written, on a connection of its own.

@@ -25,6 +25,9 @@ pub(super) type TestLogin =
 /// Asks the provider of an address for its file `config-v1.1.xml`; an error is a sentence.
 pub(super) type AskProvider = dyn Fn(String) -> Later<Result<Vec<u8>, String>> + Send + Sync;
 
+/// Whether a token is the one that is waited for.
+pub(super) type TakesToken = dyn Fn(&str) -> bool + Send + Sync;
+
 /// Writes the configuration; returns the path of the file. An error is a sentence.
 pub(super) type WriteSettings = dyn Fn(&Choice) -> Result<String, String> + Send + Sync;
 
@@ -32,6 +35,8 @@ pub(super) type WriteSettings = dyn Fn(&Choice) -> Result<String, String> + Send
 pub struct Setup {
     /// Of the address that is printed.
     pub token: OneTimeToken,
+    /// Whether the one that `popgate open` has written is this; it is none from then on. Blocks.
+    pub takes_opening_token: Box<TakesToken>,
     /// Lets the administrator into the console that is started then.
     pub next_token: OneTimeToken,
     /// Told when the settings are written and the last page is complete.
