@@ -94,7 +94,7 @@ pub use registration::Registration;
 pub(super) use setup::router as setup_router;
 pub use setup_form::{Choice, Later};
 pub use setup_state::{Setup, new_token};
-pub use state::{ADDRESS, Console, OneTimeToken, TrainerOf};
+pub use state::{Console, OneTimeToken, TrainerOf};
 
 /// The most octets of a form.
 const FORM: usize = 16 << 10;

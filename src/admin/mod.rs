@@ -36,9 +36,9 @@ use tokio_rustls::server::TlsStream;
 use self::connections::Connections;
 use self::console::ClientAddress;
 pub use self::console::{
-    ADDRESS, Asked, Asking, Came, Check, CheckState, Choice, Consent, ConsentProblem, Console,
-    LastReload, Later, OneTimeToken, Operations, Registration, Reload, Reloaded, Setup, TrainerOf,
-    Way, new_token,
+    Asked, Asking, Came, Check, CheckState, Choice, Consent, ConsentProblem, Console, LastReload,
+    Later, OneTimeToken, Operations, Registration, Reload, Reloaded, Setup, TrainerOf, Way,
+    new_token,
 };
 pub use self::first_run::serve_setup;
 use crate::metrics::Metrics;

@@ -9,11 +9,10 @@ use clap::Args;
 use super::config_file;
 use super::exit::{Ended, Exit};
 use super::shared_args::{ConfigArgs, block_on};
-use crate::admin::{ADDRESS, Console, OneTimeToken};
+use crate::admin::{Console, OneTimeToken};
 use crate::config::{Config, Flags};
 use crate::platform::{places, private_files};
 use crate::server::{self, Overrides, Server, core_dumps, daemon, first_run, log, open_files};
-use crate::store::durable_write;
 
 /// Flags of `serve`; they override the file.
 #[derive(Debug, Args)]
@@ -97,11 +96,9 @@ pub(super) fn run(args: &ServeArgs) -> Ended {
             let data_dir = data_dir(&config, &flags);
             let done = first_run::set_up(address, &file, &data_dir, |address| {
                 eprintln!("popgate has no settings yet: open {address}");
-                keep_address(&data_dir, address);
+                make_private(&data_dir);
             });
-            let done = done.await;
-            let _ = std::fs::remove_file(data_dir.join(ADDRESS));
-            let Some(done) = done? else {
+            let Some(done) = done.await? else {
                 return Ok(Exit::Fine);
             };
             path = Some(file);
@@ -130,13 +127,11 @@ fn data_dir(config: &Config, flags: &Flags) -> PathBuf {
     PathBuf::from("popgate-data")
 }
 
-/// For `popgate open`: a service has no stderr. Where there is no data directory yet, and its making is not popgate's, the
-/// address is on stderr alone.
-fn keep_address(data_dir: &std::path::Path, address: &str) {
-    let may_make = places::service_folder().is_some();
-    if data_dir.exists() || (may_make && private_files::create_folder(data_dir).is_ok()) {
-        // It is on stderr, too.
-        let _ = durable_write::replace(&data_dir.join(ADDRESS), address.as_bytes());
+/// Makes the data directory where no package does, for `popgate open`: a service of Windows has no stderr.
+fn make_private(data_dir: &std::path::Path) {
+    if places::service_folder().is_some() {
+        // If that fails, popgate says so when it opens its store.
+        let _ = private_files::create_folder(data_dir);
     }
 }
 

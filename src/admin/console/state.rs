@@ -36,7 +36,7 @@ pub type TrainerOf = Box<dyn Fn(Option<WeightsOwner>) -> Result<Trainer, String>
 const AT_A_TIME: usize = 4;
 
 /// The file with the one-time address, in the data directory.
-pub const ADDRESS: &str = "console.address";
+const ADDRESS: &str = "console.address";
 
 /// How long the one-time token can be used.
 const TOKEN_LASTS: Duration = Duration::from_secs(3600);
