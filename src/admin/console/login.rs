@@ -97,7 +97,7 @@ pub(super) async fn log_in(
     let person = match login {
         Login::User { user, password } => user_of(&console, from, user, password).await,
         Login::Administrator { password } => administrator(&console, password).await,
-        Login::Token { token } => by_token(&console, &token),
+        Login::Token { token } => by_token(&console, token).await,
     };
     let came = match &person {
         Ok(_) => ConsoleLoginOutcome::Ok,
@@ -149,11 +149,12 @@ async fn administrator(console: &Console, password: Zeroizing<String>) -> Result
     }
 }
 
-fn by_token(console: &Console, token: &str) -> Result<Person, Denied> {
+async fn by_token(console: &Arc<Console>, token: Zeroizing<String>) -> Result<Person, Denied> {
     begin(console)?;
-    match console.takes_token(token) {
-        true => Ok(let_in(console, "by the one-time token")),
-        false => Err(Denied::Wrong(String::new())),
+    match console.takes_token(token).await {
+        Ok(true) => Ok(let_in(console, "by the one-time token")),
+        Ok(false) => Err(Denied::Wrong(String::new())),
+        Err(_) => Err(Denied::Failed(String::new())),
     }
 }
 

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_rustls::rustls::ServerConfig;
+use zeroize::Zeroizing;
 
 use super::operations::{Operations, Reload};
 use super::password_throttle::PasswordThrottle;
@@ -240,16 +241,33 @@ impl Console {
     }
 
     /// Whether this is the token; it is none from then on.
-    pub(super) fn takes_token(&self, token: &str) -> bool {
+    pub(super) async fn takes_token(
+        self: &Arc<Self>,
+        token: Zeroizing<String>,
+    ) -> Result<bool, Unanswered> {
+        let is_own = self.takes_own_token(&token);
+        let console = Arc::clone(self);
+        let done = self.in_thread(move || {
+            if is_own {
+                console.forget_address();
+            }
+            is_own || OpeningToken::takes(&console.data_dir, &token)
+        });
+        let done = done.await;
+        // It has been taken, whatever becomes of the file.
+        if is_own { Ok(true) } else { done }
+    }
+
+    /// Whether this is the token that this process has made.
+    fn takes_own_token(&self, token: &str) -> bool {
         let mut kept = self.token.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = kept
             .as_ref()
             .is_some_and(|(it, until)| is_same(it, token) && Instant::now() < *until);
         if fits {
             *kept = None;
-            self.forget_address();
         }
-        fits || OpeningToken::takes(&self.data_dir, token)
+        fits
     }
 
     /// Does something that may block.
