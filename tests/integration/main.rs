@@ -13,6 +13,7 @@ mod console_bulk;
 mod console_held;
 mod console_links;
 mod console_message;
+mod console_open;
 mod console_review;
 mod console_roles;
 mod console_rules;
