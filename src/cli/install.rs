@@ -25,6 +25,7 @@ pub(super) fn install() -> Ended {
     let none = || Error::failed("the system names no folder for data of services (%ProgramData%)");
     let folder = places::service_folder().ok_or_else(none)?;
     private_files::create_folder(&folder)?;
+    refuse_somebody_elses(&folder)?;
     let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
     let manager = ServiceManager::local_computer(None::<&str>, access).map_err(failed)?;
     let info = ServiceInfo {
@@ -47,6 +48,24 @@ pub(super) fn install() -> Ended {
     service.start::<&str>(&[]).map_err(failed)?;
     println!("the service popgate is installed, and runs; `popgate open` shows its console");
     grants
+}
+
+/// Everybody may make folders in %ProgramData%, also one of this name before popgate is installed: the service would take
+/// settings from it, and may do everything in it.
+fn refuse_somebody_elses(folder: &Path) -> Result<(), Error> {
+    let refused = |why: &str| {
+        Error::failed(format!(
+            "{}: {why}; the service would take its settings from there: look at what it is, remove or rename it, and install again",
+            folder.display()
+        ))
+    };
+    if std::fs::symlink_metadata(folder)?.is_symlink() {
+        return Err(refused("it is a link"));
+    }
+    match private_files::foreign_owner(folder)? {
+        Some(owner) => Err(refused(&format!("the account {owner} owns it"))),
+        None => Ok(()),
+    }
 }
 
 /// The service owns its folder, which only administrators can enter otherwise.

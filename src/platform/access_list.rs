@@ -48,7 +48,8 @@ const TRUSTED: [&str; 8] = [
 /// The accounts of services: one of them is popgate's.
 const SERVICES: &str = "S-1-5-80-";
 
-fn is_trusted(who: &str) -> bool {
+/// Whether that is one of them.
+pub(super) fn is_trusted(who: &str) -> bool {
     TRUSTED.contains(&who) || who.starts_with(SERVICES)
 }
 
@@ -195,6 +196,16 @@ mod tests {
         let writes = Some((format!("the account {other}"), "write"));
         assert_eq!(found(&format!("(A;;0x40000;;;{other})")), writes);
         assert_eq!(found("(A;;FA;;;S-1-5-80-1-2-3-4-5)"), None);
+    }
+
+    #[test]
+    fn the_system_administrators_and_services_are_trusted() {
+        for who in ["S-1-5-18", "S-1-5-32-544", "S-1-5-80-1-2-3-4-5"] {
+            assert!(is_trusted(who), "{who}");
+        }
+        for who in [OWNER, "S-1-5-32-545", "S-1-1-0", "S-1-5-181", ""] {
+            assert!(!is_trusted(who), "{who}");
+        }
     }
 
     #[test]

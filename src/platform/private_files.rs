@@ -33,6 +33,16 @@ pub fn given_to_owner(file: File, path: &Path) -> io::Result<File> {
     system::given_to_owner(file, path)
 }
 
+/// The account that owns a folder, unless it is the system, an administrator or a service, or whoever this process makes
+/// folders as.
+///
+/// # Errors
+/// The system's.
+#[cfg(windows)]
+pub fn foreign_owner(folder: &Path) -> io::Result<Option<String>> {
+    system::foreign_owner(folder)
+}
+
 /// Who else can read or change a file that contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exposure {
@@ -151,7 +161,7 @@ mod system {
     };
 
     use super::Exposure;
-    use crate::platform::access_list::{private_list, who_else};
+    use crate::platform::access_list::{is_trusted, private_list, who_else};
 
     pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
         options
@@ -171,15 +181,34 @@ mod system {
 
     /// Replaces the access list: the owner, the system and the administrators, and nobody by inheritance.
     fn protect(path: &Path) -> io::Result<()> {
+        let list = parse(&private_list(&owner(path)?, path.is_dir()))?;
+        let file = SeObjectType::SE_FILE_OBJECT;
+        let what = SecurityInformation::Dacl | SecurityInformation::ProtectedDacl;
+        SetNamedSecurityInfo(path, file, what, None, None, list.dacl(), None)
+    }
+
+    /// As a SID.
+    fn owner(path: &Path) -> io::Result<String> {
         let file = SeObjectType::SE_FILE_OBJECT;
         let about = GetNamedSecurityInfo(path, file, SecurityInformation::Owner)?;
         let owner = about
             .owner()
             .ok_or_else(|| io::Error::other("has no owner"))?;
         let owner = ConvertSidToStringSid(owner)?;
-        let list = parse(&private_list(&owner.to_string_lossy(), path.is_dir()))?;
-        let what = SecurityInformation::Dacl | SecurityInformation::ProtectedDacl;
-        SetNamedSecurityInfo(path, file, what, None, None, list.dacl(), None)
+        Ok(owner.to_string_lossy().into_owned())
+    }
+
+    pub(super) fn foreign_owner(folder: &Path) -> io::Result<Option<String>> {
+        let found = owner(folder)?;
+        if is_trusted(&found) {
+            return Ok(None);
+        }
+        // Who owns what this process makes depends on a policy of the system: a folder of its own shows it.
+        let made = folder.with_extension(format!("{:016x}", fastrand::u64(..)));
+        std::fs::create_dir(&made)?;
+        let own = owner(&made);
+        std::fs::remove_dir(&made)?;
+        Ok((own? != found).then_some(found))
     }
 
     /// Only within popgate's own folders are files made.
