@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 
-from server import end, find, free_ports
+from server import end, find, kept_ports
 
 HOST = "127.0.0.1"
 SLOW = 2.5  # seconds until an answer: far beyond popgate's budget
@@ -37,7 +37,7 @@ class Unbound:
     def __init__(self, folder, records, zones=()):
         self.folder, self.records, self.zones, self.process = folder, records, zones, None
         os.makedirs(folder)
-        self.port, = free_ports(1)
+        self.port, = kept_ports(1)
         self.address = f"{HOST}:{self.port}"
         self.start()
 
