@@ -256,14 +256,8 @@ fn is_gateway(mail: &MessageView<'_>, host: &str) -> bool {
     host.contains('.') && (mail.lists.has("mail-gateways", host) || is_recipients())
 }
 
-/// Whether the topmost field with results says that the seals are valid, and all are of known gateways and forwarders.
-pub(super) fn is_sealed(mail: &MessageView<'_>) -> bool {
-    let newest = mail.headers.text("authentication-results").to_lowercase();
-    newest.contains("arc=pass") && is_sealed_by_known(mail)
-}
-
 /// Whether all who sealed the message are known to seal what they found.
-fn is_sealed_by_known(mail: &MessageView<'_>) -> bool {
+pub(super) fn is_sealed_by_known(mail: &MessageView<'_>) -> bool {
     let mut seals = mail.headers.values("arc-seal").take(FIELDS).peekable();
     let known = |value: Value<'_, '_>| {
         let text = value.text().to_lowercase();

@@ -177,32 +177,38 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
     let is_proven = signatures.is_some_and(|all| all.iter().any(SignatureFinding::proves));
     // What stands below the receiving server's Received field may be the sender's, and takes away nothing that was found.
     let is_above = gateway::checked_by(mail).is_above;
-    let is_behind = match is_above {
-        true => gateway::is_behind_by_path(mail) || gateway::is_sealed(mail),
-        false => gateway::is_behind_by_path(mail),
-    };
-    if !is_proven && is_behind {
-        return gateway::results_by_path(mail);
-    }
     let claims: Vec<Claim<'_>> = claimed
         .unwrap_or_default()
         .split(';')
         .filter_map(Claim::of)
         .collect();
-    let softens = |method: &str| {
+    let passes = |method: &str| {
         let mut claims = claims.iter();
-        is_above && claims.any(|it| it.method == method && it.result == "pass")
+        claims.any(|it| it.method == method && it.result == "pass")
     };
+    // Only as a result: the sender's address is in such a field, too, and may be arc=pass@example.org.
+    let is_sealed = || is_above && passes("arc") && gateway::is_sealed_by_known(mail);
+    if !is_proven && (gateway::is_behind_by_path(mail) || is_sealed()) {
+        return gateway::results_by_path(mail);
+    }
+    let softens = |method: &str| is_above && passes(method);
+    // One of several signatures may be valid, and SPF of one of two names: a claim denies if all of its method do.
     let denials = |method: &'static str| {
-        let denying = claims.iter().filter(move |it| it.method == method);
-        let denying = denying.filter(|it| it.denies());
+        let of_method = || claims.iter().filter(move |it| it.method == method);
+        let deny = of_method().all(|it| it.denies());
+        let denying = of_method().filter(move |_| deny);
         denying.map(|it| format!("{}={}", it.method, it.result))
     };
     let domain = from_domain(mail).unwrap_or_default();
     let mut pieces = Vec::new();
     match signatures {
         Some(all) => {
-            for signature in all.iter().filter(|it| !it.is_test) {
+            let mut counting = all.iter().filter(|it| !it.is_test).peekable();
+            if counting.peek().is_none() {
+                pieces.push("dkim=none".to_owned());
+            }
+            // One that was not verified, of whatever domain, might be valid.
+            for signature in counting.filter(|it| it.is_verified()) {
                 let result = match signature.result {
                     _ if signature.proves() => "pass",
                     // Something on the way of the message may have changed it.
@@ -211,9 +217,6 @@ pub(super) fn results(mail: &MessageView<'_>, claimed: Option<&str>) -> Option<S
                     _ => "neutral",
                 };
                 pieces.push(result_for("dkim", result, "header.d", &signature.domain));
-            }
-            if pieces.is_empty() {
-                pieces.push("dkim=none".to_owned());
             }
         }
         None if mail.own_checks.dkim || findings.dkim.is_some() => {}
@@ -463,6 +466,49 @@ mod tests {
         assert!(nothing_passed(dkim, "spf=fail"));
         assert!(!nothing_passed(dkim, "spf=pass smtp.mailfrom=example.net"));
         assert!(!nothing_passed(ALL, "spf=fail"), "it was to be found out");
+        let of_two_names =
+            "spf=pass smtp.mailfrom=example.net; spf=none smtp.helo=mail.example.net";
+        assert!(!nothing_passed(dkim, of_two_names));
+    }
+
+    #[test]
+    fn one_of_several_signatures_may_be_valid() {
+        let spf = OwnChecks {
+            spf: true,
+            ..OwnChecks::default()
+        };
+        let none = Findings {
+            spf: Some(sent(SpfResult::None)),
+            ..Findings::default()
+        };
+        for (dkim, holds) in [
+            ("dkim=fail header.d=list.example", true),
+            (
+                "dkim=pass header.d=example.net; dkim=fail header.d=list.example",
+                false,
+            ),
+        ] {
+            let claim = format!("Authentication-Results: mx.example.com; {dkim}\r\n");
+            let names = ["auth-dkim-failed", "auth-nothing-passed"];
+            let found = holding(names, spf, Some(none.clone()), &claim);
+            assert_eq!(found, [holds, holds], "{dkim}");
+        }
+    }
+
+    #[test]
+    fn a_signature_that_was_not_verified_may_have_passed() {
+        let of_another = |result| {
+            let mut findings = signature(result);
+            for found in findings.dkim.iter_mut().flatten() {
+                "esp.example".clone_into(&mut found.domain);
+            }
+            findings.spf = Some(sent(SpfResult::SoftFail));
+            facts(ALL, Some(findings), "")[2]
+        };
+        assert!(of_another(SignatureResult::Failed));
+        for unknown in [SignatureResult::NotChecked, SignatureResult::TooLong] {
+            assert!(!of_another(unknown), "{unknown:?}");
+        }
     }
 
     #[test]
@@ -476,6 +522,8 @@ mod tests {
             CLAIM.replace("; dkim", "; arc=pass; dkim")
         );
         let guessed = CLAIM.replace("dmarc=pass", "dmarc=bestguesspass");
+        let by_name = "Authentication-Results: mx.example.com; spf=none smtp.mailfrom=arc=pass@example.net\r\n\
+            ARC-Seal: i=1; a=rsa-sha256; d=google.com; s=a; cv=none; b=YQ==\r\n";
         for (header, dkim_failed, dmarc_failed) in [
             (String::new(), true, true),
             (CLAIM.to_owned(), true, true),
@@ -485,6 +533,7 @@ mod tests {
             (format!("{own}{sealed}"), true, true),
             (format!("{CLAIM}{own}"), false, false),
             (format!("{sealed}{own}"), false, false),
+            (format!("{by_name}{own}"), true, true),
         ] {
             let names = ["auth-dkim-failed", "auth-dmarc-failed"];
             let found = holding(names, ALL, Some(failed.clone()), &header);
