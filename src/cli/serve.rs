@@ -13,6 +13,7 @@ use crate::admin::{Console, OneTimeToken};
 use crate::config::{Config, Flags};
 use crate::platform::{places, private_files};
 use crate::server::{self, Overrides, Server, core_dumps, daemon, first_run, log, open_files};
+use crate::store::OpeningToken;
 
 /// Flags of `serve`; they override the file.
 #[derive(Debug, Args)]
@@ -107,6 +108,7 @@ pub(super) fn run(args: &ServeArgs) -> Ended {
         }
         let load = move || Config::load(path.as_deref(), &flags);
         let (config, problems) = load();
+        OpeningToken::forget(&config.data_dir);
         let server = server::build(&config, problems, overrides)?;
         daemon::run(server, Arc::new(load), |server| announce(server, token)).await?;
         Ok(Exit::Fine)

@@ -48,6 +48,7 @@ pub async fn set_up(
     let none = || io::Error::other("the system has no random numbers");
     let token = new_token().ok_or_else(none)?;
     let next_token = new_token().ok_or_else(none)?;
+    OpeningToken::forget(data_dir);
     let admin = TcpListener::bind(address).map_err(|error| {
         let text = format!("cannot listen on {address}: {error}; choose another with --admin");
         io::Error::new(error.kind(), text)

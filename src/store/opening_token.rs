@@ -49,6 +49,12 @@ impl OpeningToken {
         // Only who removes it may use it.
         fits().unwrap_or(false) && fs::remove_file(&path).is_ok()
     }
+
+    /// Forgets a token: whoever had the console's port before this process may have got it.
+    pub fn forget(data_dir: &Path) {
+        // If it cannot be removed, it is none of this process, which could not take it either.
+        let _ = fs::remove_file(path(data_dir));
+    }
 }
 
 fn path(data_dir: &Path) -> PathBuf {
@@ -78,6 +84,15 @@ mod tests {
         assert_ne!(fs::read_to_string(path(dir.path())).unwrap(), "a");
         assert!(!OpeningToken::takes(dir.path(), "b"));
         assert!(OpeningToken::takes(dir.path(), "a"));
+        assert!(!OpeningToken::takes(dir.path(), "a"));
+    }
+
+    #[test]
+    fn a_forgotten_token_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        OpeningToken::forget(dir.path());
+        OpeningToken::put(dir.path(), "a").unwrap();
+        OpeningToken::forget(dir.path());
         assert!(!OpeningToken::takes(dir.path(), "a"));
     }
 
