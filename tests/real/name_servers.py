@@ -181,8 +181,8 @@ class Impostor(Played):
 
 
 class Listing(Played):
-    """A list in the DNS on a free port of loopback that has every name, until `stop()`; where it `refuses`, each third
-    question."""
+    """A list of domains in the DNS on a free port of loopback that has every name but that which no list has (RFC 5782
+    section 5), until `stop()`; where it `refuses`, each third question."""
 
     def __init__(self):
         super().__init__(0)
@@ -194,4 +194,5 @@ class Listing(Played):
         question, kind = question_of(packet)
         self.questions += 1
         says = "127.255.255.254" if self.refuses and self.questions % 3 == 0 else "127.0.0.2"
-        self.send(answer(packet, question, says if kind == A else None), client)
+        has = kind == A and not question.startswith(b"\x07invalid")
+        self.send(answer(packet, question, says if has else None), client)
