@@ -94,7 +94,7 @@ impl Dns {
         })
     }
 
-    /// The present, for what expires.
+    /// What is recorded or replayed instead of asking, if anything is.
     pub(super) fn replay(&self) -> Option<&Replay> {
         self.replay.as_deref()
     }

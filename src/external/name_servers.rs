@@ -1,9 +1,8 @@
 //! Whether the name servers that are asked answer at all.
 //!
-//! In: what became of each question, whoever asked it; out: leave to ask. After a question without any answer the next message
-//! also asks for the servers of the root, which each name server knows: only if there is no answer to that, either, do the
-//! servers hang, and not those of a sender. So each sender's name servers fail for themselves, and of servers that hang nobody
-//! but the first messages takes notice.
+//! In: the result of each question of any check; out: whether a question may be asked. After a question without an answer the
+//! next message also asks for the servers of the root, which each name server knows. Only if that has no answer, either, do the
+//! configured servers hang, and not those of one sender's domain. Then only the first messages wait for them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

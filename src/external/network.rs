@@ -50,8 +50,8 @@ pub(super) struct OfHeader {
     arrived: Option<u64>,
 }
 
-/// What is known by now of what a header is enough for. Whoever asks adds to it, so that what has been answered counts
-/// even if the rest is late or fails.
+/// The answers so far to questions that need the header alone. Each question adds its own, so that answers count even
+/// if the rest is late or fails.
 #[derive(Debug, Default)]
 pub(super) struct Gathered(Mutex<Answers>);
 

@@ -33,8 +33,7 @@ pub fn given_to_owner(file: File, path: &Path) -> io::Result<File> {
     system::given_to_owner(file, path)
 }
 
-/// The account that owns a folder, unless it is the system, an administrator or a service, or whoever this process makes
-/// folders as.
+/// The account that owns a folder, unless it is the system, an administrator, a service, or the account of this process.
 ///
 /// # Errors
 /// The system's.

@@ -50,7 +50,7 @@ impl OpeningToken {
         fits().unwrap_or(false) && fs::remove_file(&path).is_ok()
     }
 
-    /// Forgets a token: whoever had the console's port before this process may have got it.
+    /// Removes the token: another process that had the console's port before may have received it.
     pub fn forget(data_dir: &Path) {
         // If it cannot be removed, it is none of this process, which could not take it either.
         let _ = fs::remove_file(path(data_dir));

@@ -137,7 +137,7 @@ fn a_signature_expires_by_when_the_message_arrived() {
     let (before, late) = (1_899_999_999, 1_900_000_000);
     assert_eq!(at(Some(before), late + 999), SignatureResult::Passed);
     assert_eq!(at(Some(late), late + 999), SignatureResult::Expired);
-    // Whoever wrote the date was ahead of time.
+    // The clock of the server that wrote the date was ahead.
     assert_eq!(at(Some(late + 999), before), SignatureResult::Passed);
     // It may have arrived while it was valid.
     assert_eq!(at(None, before), SignatureResult::Passed);

@@ -372,7 +372,7 @@ mod tests {
         let known = |result| facts(ALL, Some(signature(result)), CLAIM);
         assert_eq!(known(SignatureResult::Passed), [true, true, false]);
         assert_eq!(known(SignatureResult::Failed)[..2], [false, false]);
-        // Whoever writes such a field may also write that somebody has sealed it.
+        // A forger of the field can forge the seal, too.
         let sealed = format!(
             "ARC-Seal: i=1; a=rsa-sha256; d=google.com; s=a; cv=none; b=YQ==\r\n{}",
             CLAIM.replace("; dkim", "; arc=pass; dkim")

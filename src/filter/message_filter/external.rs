@@ -311,6 +311,17 @@ mod tests {
         }
     }
 
+    /// With one rule, which none of the headers hits.
+    fn filter() -> Filter {
+        let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 9\nwhere = \"body\"\nwords = [\"spam\"]\n";
+        let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
+        let thresholds = Thresholds {
+            tag_at: 5.0,
+            drop_at: None,
+        };
+        Filter::new(rules, thresholds).unwrap()
+    }
+
     fn judged(hits: Vec<ExternalHit>, lists: SenderLists) -> Verdict {
         let thresholds = Thresholds {
             tag_at: 5.0,
@@ -411,13 +422,7 @@ mod tests {
         let header = b"Authentication-Results: mx.example.com; dkim=pass header.d=example.net; dmarc=pass header.from=example.net\nFrom: ann@example.net\n\n";
         let ids: Arc<[String]> = Arc::new(["mx.example.com".to_owned()]);
         for (own_checks, ids, is_known) in switched(&ids) {
-            let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 9\nwhere = \"body\"\nwords = [\"spam\"]\n";
-            let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
-            let thresholds = Thresholds {
-                tag_at: 5.0,
-                drop_at: None,
-            };
-            let filter = Filter::new(rules, thresholds).unwrap();
+            let filter = filter();
             let filter = filter.checking_senders(own_checks).trusting_results_of(ids);
             let asked = filter.asks_about(&context, header, None, true);
             assert_eq!(asked == Err(NotAsked::Known), is_known, "{own_checks:?}");
@@ -427,13 +432,7 @@ mod tests {
     #[test]
     fn a_message_arrives_when_the_receiving_domain_gets_it() {
         let arrived = |fields: &str| {
-            let rule = "[[rule]]\nid = \"WORD\"\ndescription = \"d\"\nscore = 9\nwhere = \"body\"\nwords = [\"spam\"]\n";
-            let rules = RuleSet::parse([("rules.toml".to_owned(), rule.to_owned())]).unwrap();
-            let thresholds = Thresholds {
-                tag_at: 5.0,
-                drop_at: None,
-            };
-            let filter = Filter::new(rules, thresholds).unwrap();
+            let filter = filter();
             let header = format!("{fields}From: ann@example.net\n\n");
             let asked = filter.asks_about(&Context::default(), header.as_bytes(), None, true);
             asked.unwrap().arrived
