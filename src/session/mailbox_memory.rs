@@ -15,6 +15,7 @@ use super::stored_edit::{decision_of, edit_of};
 use crate::filter::{Action, CORRECTED, Verdict};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::{Uidl, UidlListing, UpstreamNumber};
+use crate::store::Quarantine;
 use crate::store::records::{
     Change, Label, MailboxMemory, MessageRecord, MessageState, PopgateId, RememberedMessage,
     Timestamp,
@@ -155,38 +156,67 @@ fn known(record: &RememberedMessage, version: &str) -> RecalledMessage {
     }
 }
 
-/// The decision on a message.
-pub(super) async fn load(service: &Service, mailbox: Option<MailboxId>, uidl: Uidl) -> Loaded {
+/// The decision on a message, and on others if they can be read as well. Those on which the quarantine would have to be
+/// asked, too, are left out: this one must not wait for them.
+pub(super) async fn load(
+    service: &Service,
+    mailbox: Option<MailboxId>,
+    uidl: Uidl,
+    others: Vec<Uidl>,
+) -> (Loaded, Vec<(Uidl, Loaded)>) {
     let (Some(store), Some(mailbox)) = (&service.store, mailbox) else {
-        return Loaded::Unreadable;
+        return (Loaded::Unreadable, Vec::new());
     };
     let (of, quarantine) = (mailbox.clone(), service.quarantine.clone());
     let loaded = store.look_up(&mailbox, move |store| {
-        let Some(record) = store.message(&of, &uidl)? else {
-            return Ok(Loaded::Unreadable);
-        };
-        let Some(edit) = &record.edit else {
-            // A notice without text is none.
-            return Ok(match record.state {
-                MessageState::Held | MessageState::Hidden => Loaded::Outdated,
-                _ => Loaded::Decision(Stored::Unchanged),
-            });
-        };
-        Ok(match decision_of(edit) {
-            Some(Stored::Notice(notice)) => {
-                // No notice without its original.
-                match quarantine.map(|it| it.has(&record.id)) {
-                    Some(Ok(true)) => Loaded::Decision(Stored::Notice(notice)),
-                    // Without a quarantine nothing is held back any more.
-                    Some(Ok(false)) | None => Loaded::Outdated,
-                    Some(Err(_)) => Loaded::Unreadable,
-                }
+        let decision = |record| decision_on(&record, quarantine.as_ref());
+        let all: Vec<_> = std::iter::once(uidl.clone()).chain(others).collect();
+        let mut found = match store.messages(&of, &all) {
+            Ok(found) => found,
+            // The others must not make this one unreadable.
+            Err(_) => {
+                let record = store.message(&of, &uidl)?;
+                record
+                    .map(|record| (uidl.clone(), record))
+                    .into_iter()
+                    .collect()
             }
-            Some(decision) => Loaded::Decision(decision),
-            None => Loaded::Outdated,
-        })
+        };
+        let place = found.iter().position(|(of, _)| *of == uidl);
+        let loaded = place.map(|place| decision(found.swap_remove(place).1));
+        let asks = |record: &MessageRecord| {
+            let edit = record.edit.as_ref();
+            matches!(edit.and_then(decision_of), Some(Stored::Notice(_)))
+        };
+        let others = found.into_iter().filter(|(_, record)| !asks(record));
+        let others = others.map(|(of, record)| (of, decision(record)));
+        Ok((loaded.unwrap_or(Loaded::Unreadable), others.collect()))
     });
-    loaded.await.unwrap_or(Loaded::Unreadable)
+    loaded.await.unwrap_or((Loaded::Unreadable, Vec::new()))
+}
+
+/// What a record says of the message that it is about.
+fn decision_on(record: &MessageRecord, quarantine: Option<&Arc<Quarantine>>) -> Loaded {
+    let Some(edit) = &record.edit else {
+        // A notice without text is none.
+        return match record.state {
+            MessageState::Held | MessageState::Hidden => Loaded::Outdated,
+            _ => Loaded::Decision(Stored::Unchanged),
+        };
+    };
+    match decision_of(edit) {
+        Some(Stored::Notice(notice)) => {
+            // No notice without its original.
+            match quarantine.map(|it| it.has(&record.id)) {
+                Some(Ok(true)) => Loaded::Decision(Stored::Notice(notice)),
+                // Without a quarantine nothing is held back any more.
+                Some(Ok(false)) | None => Loaded::Outdated,
+                Some(Err(_)) => Loaded::Unreadable,
+            }
+        }
+        Some(decision) => Loaded::Decision(decision),
+        None => Loaded::Outdated,
+    }
 }
 
 /// How far a message got.

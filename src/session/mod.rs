@@ -24,6 +24,7 @@ mod held_octets;
 mod history;
 mod judge;
 mod listener;
+mod loaded_ahead;
 mod log_throttle;
 mod login_attempts;
 mod login_check;

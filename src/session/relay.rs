@@ -5,6 +5,7 @@
 
 mod checks;
 mod memory;
+mod stored_decisions;
 mod transfer;
 
 use std::future::Future;
@@ -28,6 +29,7 @@ use super::exchange::{
 use super::failure::Failure;
 use super::held_octets::HeldOctets;
 use super::judge::Recipient;
+use super::loaded_ahead::LoadedAhead;
 use super::long_line::LongLine;
 use super::mailbox_context;
 use super::mailbox_memory;
@@ -85,6 +87,8 @@ struct Known {
     context: Context,
     /// What others are asked about that message.
     checks: Option<Pending>,
+    /// Decisions on messages that the client is about to fetch.
+    ahead: LoadedAhead,
 }
 
 impl Known {
@@ -92,6 +96,7 @@ impl Known {
         Self {
             context,
             checks: None,
+            ahead: LoadedAhead::default(),
         }
     }
 }
@@ -486,11 +491,6 @@ impl<'s> Relay<'s> {
             None => None,
         };
         self.exchange.reread(wire, now());
-    }
-
-    async fn load(&mut self, uidl: Uidl) {
-        let loaded = mailbox_memory::load(self.service, self.mailbox(), uidl).await;
-        self.exchange.loaded(loaded, now());
     }
 
     /// Where the session shows popgate's own messages.

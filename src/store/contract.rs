@@ -174,6 +174,13 @@ pub trait Store: fmt::Debug + Send + Sync {
         uidl: &Uidl,
     ) -> Result<Option<MessageRecord>, StoreError>;
 
+    /// What is known of these messages; those of which nothing is known are left out.
+    fn messages(
+        &self,
+        mailbox: &MailboxId,
+        uidls: &[Uidl],
+    ) -> Result<Vec<(Uidl, MessageRecord)>, StoreError>;
+
     /// The text of one of popgate's own messages, if it is stored.
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError>;
 

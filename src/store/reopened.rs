@@ -156,6 +156,14 @@ impl Store for ReopenedStore {
         self.with(|store| store.message(mailbox, uidl))
     }
 
+    fn messages(
+        &self,
+        mailbox: &MailboxId,
+        uidls: &[Uidl],
+    ) -> Result<Vec<(Uidl, MessageRecord)>, StoreError> {
+        self.with(|store| store.messages(mailbox, uidls))
+    }
+
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError> {
         self.with(|store| store.own_text(mailbox, uidl))
     }

@@ -456,3 +456,45 @@ async fn what_a_person_deletes_from_quarantine_is_deleted_at_the_server_with_the
     let ended = session.quit(&mut server).await;
     assert_eq!(ended.left.len(), 1);
 }
+
+#[tokio::test]
+async fn decisions_on_marked_messages_are_read_together_in_their_order_and_one_by_one_otherwise() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = remembering(data.path());
+    let mailbox = messages(&[
+        ("one", SPAM),
+        ("two", HAM),
+        ("three", SPAM),
+        ("four", HELD),
+        ("five", SPAM),
+    ]);
+    let mut session = Session::new(&server, "ann", &mailbox).await;
+    let mut first = Vec::new();
+    for number in 1..=5 {
+        first.push(session.retr(number).await);
+    }
+    session.quit(&mut server).await;
+    crate::support::until("the store has all records", || {
+        record(data.path(), "five").is_some()
+    });
+    // A notice is read alone, since its original must be there: that is two questions for the four, or three if a second passes
+    // meanwhile.
+    for (order, questions) in [([1, 2, 3, 4, 5], 2..4), ([5, 4, 3, 2, 1], 4..5)] {
+        let count = || {
+            let name = r#"popgate_store_lookups_total{outcome="ok"}"#;
+            server.proxy.metric(name)
+        };
+        let mut session = Session::new(&server, "ann", &mailbox).await;
+        session.rows("UIDL").await;
+        let before = count();
+        for number in order {
+            assert_eq!(session.retr(number).await, first[number - 1], "{number}");
+        }
+        let asked = (count() - before) as u32;
+        assert!(
+            questions.contains(&asked),
+            "{asked} questions for {order:?}"
+        );
+        session.quit(&mut server).await;
+    }
+}

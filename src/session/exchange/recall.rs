@@ -193,6 +193,18 @@ impl Exchange<'_> {
         self.response = self.hold(retrieval, status, expected);
     }
 
+    /// While a decision is loaded: the last message before it that has one, and the next ones.
+    pub fn stored_beside(&self, most: usize) -> (Option<Uidl>, Vec<Uidl>) {
+        let (Response::Loading(loading), Some(transaction)) =
+            (&self.response, self.phase.transaction())
+        else {
+            return (None, Vec::new());
+        };
+        let (last, next) = transaction.verdicts.stored_beside(loading.message, most);
+        let next = next.into_iter().filter_map(|it| self.uidl(Some(it)));
+        (last.and_then(|it| self.uidl(Some(it))), next.collect())
+    }
+
     /// What was remembered of a message is not true of it.
     pub(super) fn forget_recalled(&mut self, message: UpstreamNumber, known: Known) {
         if let Phase::Transaction(transaction) = &mut self.phase {

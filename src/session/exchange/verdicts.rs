@@ -21,6 +21,9 @@ use rule_table::{KeptHits, RuleTable};
 /// The most octets of a session's decisions: about ten thousand marks.
 const MOST_KEPT: usize = 4 << 20;
 
+/// So many messages before and after one are looked at for the next whose decision can be read.
+const LOOKED_AT: usize = 1024;
+
 /// What happens to a message whenever it is fetched.
 #[derive(Debug, Clone)]
 pub(super) enum Decision {
@@ -251,6 +254,27 @@ impl Verdicts {
     fn recalled(&self, message: UpstreamNumber) -> Option<Known> {
         let place = usize::try_from(message.0.value()).ok()?;
         self.recalled.get(place.checked_sub(1)?).copied()
+    }
+
+    /// Messages after this one whose decisions can be read, and the last one before it.
+    pub(super) fn stored_beside(
+        &self,
+        message: UpstreamNumber,
+        most: usize,
+    ) -> (Option<UpstreamNumber>, Vec<UpstreamNumber>) {
+        let place = usize::try_from(message.0.value()).unwrap_or(usize::MAX);
+        let (before, after) = self.recalled.split_at(place.min(self.recalled.len()));
+        let is_stored = |known: &Known| matches!(known, Known::Stored(_));
+        let before = before.split_last().map_or(before, |(_, before)| before);
+        let far = before.len().saturating_sub(LOOKED_AT);
+        let last = before[far..].iter().rposition(is_stored);
+        let near = after.iter().take(LOOKED_AT).enumerate();
+        let next = near.filter(|(_, known)| is_stored(known)).take(most);
+        (
+            last.and_then(|it| UpstreamNumber::at(far + it)),
+            next.filter_map(|(it, _)| UpstreamNumber::at(place + it))
+                .collect(),
+        )
     }
 
     /// Whether what is decided on the message now replaces what earlier sessions have left.

@@ -20,6 +20,13 @@ pub(in crate::store) fn a_session_recalls_what_the_one_before_wrote(store: &dyn 
     assert_eq!(message(store, "one"), record);
     assert_eq!(message(store, "m\u{fc}ll 2"), others);
     let asked = ["m\u{fc}ll 2", "none", "one"].map(uidl);
+    let found = store.messages(&mailbox("ann"), &asked).unwrap();
+    let expected = [
+        (uidl("m\u{fc}ll 2"), others.clone()),
+        (uidl("one"), record.clone()),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(store.messages(&mailbox("ann"), &[]).unwrap(), []);
     let memory = store.recall(&mailbox("ann"), &asked).unwrap();
     let others = Some(remembered(&others));
     let expected = [others.clone(), None, Some(remembered(&record))];
@@ -40,6 +47,8 @@ pub(in crate::store) fn unknown_mailboxes_and_messages_are_nothing(store: &dyn S
     };
     assert_eq!(memory, expected);
     assert_eq!(store.message(&nobody, &nothing).unwrap(), None);
+    let asked = std::slice::from_ref(&nothing);
+    assert_eq!(store.messages(&nobody, asked).unwrap(), []);
     assert_eq!(store.own_text(&nobody, &nothing).unwrap(), None);
     assert_eq!(store.held_as(&nobody, &nothing).unwrap(), None);
     assert_eq!(store.history_row(&id("x")).unwrap(), None);

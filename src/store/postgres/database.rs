@@ -160,6 +160,14 @@ impl Store for Postgres {
         self.run(async |client| messages::one(client, mailbox, uidl).await)
     }
 
+    fn messages(
+        &self,
+        mailbox: &MailboxId,
+        uidls: &[Uidl],
+    ) -> Result<Vec<(Uidl, MessageRecord)>, StoreError> {
+        self.run(async |client| messages::some(client, mailbox, uidls).await)
+    }
+
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError> {
         self.run(async |client| mailboxes::own_text(client, mailbox, uidl).await)
     }

@@ -9,7 +9,7 @@ use super::super::records::{
 };
 use super::columns::{self, day, small};
 use super::failure::Failure;
-use super::statements::{Bound, bound, known, row};
+use super::statements::{Bound, bound, known, row, rows};
 use crate::mailbox_id::MailboxId;
 use crate::pop3::Uidl;
 
@@ -81,6 +81,30 @@ pub(super) async fn one(
     let (upstream, user) = (mailbox.upstream().as_str(), &**mailbox.user());
     let found = row(client, &sql, &[&upstream, &user, &uidl.octets()]).await?;
     found.map(|row| read(&row)).transpose()
+}
+
+pub(super) async fn some(
+    client: &Object,
+    mailbox: &MailboxId,
+    uidls: &[Uidl],
+) -> Result<Vec<(Uidl, MessageRecord)>, Failure> {
+    let sql = format!(
+        "SELECT {COLUMNS}, place FROM unnest($3::bytea[]) WITH ORDINALITY AS asked (uidl, place)
+         JOIN messages ON mailbox = {} AND messages.uidl = asked.uidl
+         JOIN filter_versions ON filter_versions.id = filter_version
+         ORDER BY place",
+        known!()
+    );
+    let (upstream, user) = (mailbox.upstream().as_str(), &**mailbox.user());
+    let asked: Vec<_> = uidls.iter().map(Uidl::octets).collect();
+    let found = rows(client, &sql, &[&upstream, &user, &asked]).await?;
+    let of = |row: &Row| {
+        let place: i64 = row.try_get(17)?;
+        let uidl = usize::try_from(place - 1).ok().and_then(|it| uidls.get(it));
+        let record = read(row)?;
+        Ok(uidl.map(|uidl| (uidl.clone(), record)))
+    };
+    found.iter().filter_map(|row| of(row).transpose()).collect()
 }
 
 pub(super) fn create_version(version: &str) -> Bound<'_> {

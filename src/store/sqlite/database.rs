@@ -219,6 +219,14 @@ impl Store for Sqlite {
         self.read(|connection| messages::one(connection, mailbox, uidl))
     }
 
+    fn messages(
+        &self,
+        mailbox: &MailboxId,
+        uidls: &[Uidl],
+    ) -> Result<Vec<(Uidl, MessageRecord)>, StoreError> {
+        self.read(|connection| messages::some(connection, mailbox, uidls))
+    }
+
     fn own_text(&self, mailbox: &MailboxId, uidl: &Uidl) -> Result<Option<Bytes>, StoreError> {
         self.read(|connection| mailboxes::own_text(connection, mailbox, uidl))
     }

@@ -98,9 +98,30 @@ pub(super) fn one(
     mailbox: &MailboxId,
     uidl: &Uidl,
 ) -> Result<Option<MessageRecord>> {
+    match mailboxes::known(connection, mailbox)? {
+        Some(mailbox) => of_mailbox(connection, mailbox, uidl),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn some(
+    connection: &Connection,
+    mailbox: &MailboxId,
+    uidls: &[Uidl],
+) -> Result<Vec<(Uidl, MessageRecord)>> {
     let Some(mailbox) = mailboxes::known(connection, mailbox)? else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
+    let mut found = Vec::with_capacity(uidls.len());
+    for uidl in uidls {
+        if let Some(record) = of_mailbox(connection, mailbox, uidl)? {
+            found.push((uidl.clone(), record));
+        }
+    }
+    Ok(found)
+}
+
+fn of_mailbox(connection: &Connection, mailbox: i64, uidl: &Uidl) -> Result<Option<MessageRecord>> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE mailbox = ?1 AND uidl = ?2");
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_row(params![mailbox, uidl.octets()], |row| {

@@ -51,6 +51,9 @@ impl<F: Fn(usize, &[Change]) -> Answer<()> + Send + Sync> Store for Scripted<F> 
     fn message(&self, _: &MailboxId, _: &Uidl) -> Answer<Option<MessageRecord>> {
         unused()
     }
+    fn messages(&self, _: &MailboxId, _: &[Uidl]) -> Answer<Vec<(Uidl, MessageRecord)>> {
+        unused()
+    }
     fn own_text(&self, _: &MailboxId, _: &Uidl) -> Answer<Option<bytes::Bytes>> {
         unused()
     }
