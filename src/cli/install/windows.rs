@@ -1,4 +1,4 @@
-//! `popgate install` and `popgate uninstall`: popgate starts by itself from then on, or no longer.
+//! The service of Windows: registered with the service manager, or removed.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,7 +10,7 @@ use windows_service::service::{
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 
-use super::exit::{Ended, Error, Exit};
+use super::super::exit::{Ended, Error, Exit};
 use crate::platform::{places, private_files};
 use crate::server::windows_service::{NAME, of_system};
 
@@ -21,7 +21,7 @@ const ACCOUNT: &str = r"NT SERVICE\popgate";
 const STOPPING: Duration = Duration::from_secs(130);
 
 /// Registers the service, and starts it.
-pub(super) fn install() -> Ended {
+pub(in crate::cli) fn install() -> Ended {
     let none = || Error::failed("the system names no folder for data of services (%ProgramData%)");
     let folder = places::service_folder().ok_or_else(none)?;
     private_files::create_folder(&folder)?;
@@ -86,7 +86,7 @@ fn grant(folder: &Path) -> Ended {
 }
 
 /// Stops the service, and removes it. Settings and mail stay.
-pub(super) fn uninstall() -> Ended {
+pub(in crate::cli) fn uninstall() -> Ended {
     let manager = ServiceManager::local_computer(None::<&str>, ServiceManagerAccess::CONNECT);
     let access = ServiceAccess::QUERY_STATUS | ServiceAccess::STOP | ServiceAccess::DELETE;
     let service = manager
