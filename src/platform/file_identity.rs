@@ -63,6 +63,16 @@ pub fn is_deleted(file: &File) -> io::Result<bool> {
     system::is_deleted(file)
 }
 
+/// Whether an open file can have been written only by the account of this process, or by an administrator. Windows does
+/// not say: an administrator's file has the administrator's own account as its owner. There the folder's access list keeps
+/// others out.
+///
+/// # Errors
+/// The system's.
+pub fn is_own(file: &File) -> io::Result<bool> {
+    system::is_own(file)
+}
+
 /// Changes with everything that is done to a file: its contents, its owner and who may read it, as far as the system
 /// tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +118,12 @@ mod system {
         file.metadata().map(|about| about.nlink() == 0)
     }
 
+    pub(super) fn is_own(file: &File) -> io::Result<bool> {
+        let about = file.metadata()?;
+        let is_trusted = about.uid() == 0 || about.uid() == nix::unistd::geteuid().as_raw();
+        Ok(is_trusted && about.mode() & 0o022 == 0)
+    }
+
     /// The size, the inode, and the times of the last write and of the last change of owner or mode.
     pub(super) type Stamp = (u64, u64, [(i64, i64); 2]);
 
@@ -150,6 +166,10 @@ mod system {
 
     pub(super) fn is_deleted(file: &File) -> io::Result<bool> {
         information(file).map(|about| about.number_of_links() == 0)
+    }
+
+    pub(super) fn is_own(_: &File) -> io::Result<bool> {
+        Ok(true)
     }
 
     /// The size, the attributes, and the times of creation and of the last write.

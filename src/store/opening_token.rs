@@ -1,16 +1,18 @@
 //! A token by which a person on this machine opens the console: who can write into the data directory is its owner.
 //!
 //! In: a data directory and a token; out: a file, or whether a token is the one in it. It is good for once, for a few
-//! minutes, and a new one replaces it.
+//! minutes, and a new one replaces it. Where other accounts can make files in the directory, too, theirs are none.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 
 use super::durable_write;
+use crate::platform::file_access::without_following;
+use crate::platform::file_identity::is_own;
 
 /// The file's name.
 const FILE: &str = "console.open";
@@ -39,12 +41,19 @@ impl OpeningToken {
     pub fn takes(data_dir: &Path, token: &str) -> bool {
         let path = path(data_dir);
         let fits = || -> io::Result<bool> {
-            let file = fs::symlink_metadata(&path)?;
-            let age = file.modified()?.elapsed();
+            let file = without_following(fs::File::options().read(true)).open(&path)?;
+            let about = file.metadata()?;
+            let age = about.modified()?.elapsed();
             // One from the future is as old as can be.
-            let is_new = file.is_file() && age.is_ok_and(|age| age <= Self::LASTS);
+            let is_new = about.is_file() && age.is_ok_and(|age| age <= Self::LASTS);
+            let is_own = is_new && is_own(&file)?;
+            let expected = hex(token);
+            let mut found = String::new();
+            // One octet more than the digest shows that there is more.
+            let most = expected.len() as u64 + 1;
+            file.take(most).read_to_string(&mut found)?;
             // Digests are compared: how long that takes says nothing of the token.
-            Ok(is_new && fs::read_to_string(&path)? == hex(token))
+            Ok(is_own && found == expected)
         };
         // Only who removes it may use it.
         fits().unwrap_or(false) && fs::remove_file(&path).is_ok()
@@ -112,6 +121,42 @@ mod tests {
         }
         file.set_modified(now).unwrap();
         assert!(OpeningToken::takes(dir.path(), "a"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_can_write_is_none() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::tempdir().unwrap();
+        OpeningToken::put(dir.path(), "a").unwrap();
+        let file = fs::File::open(path(dir.path())).unwrap();
+        for mode in [0o620, 0o602, 0o666] {
+            file.set_permissions(fs::Permissions::from_mode(mode))
+                .unwrap();
+            assert!(!OpeningToken::takes(dir.path(), "a"), "{mode:o}");
+        }
+        // Who may read it finds a digest.
+        file.set_permissions(fs::Permissions::from_mode(0o644))
+            .unwrap();
+        assert!(OpeningToken::takes(dir.path(), "a"));
+    }
+
+    /// Only root can make such a file: this needs root, and without it nothing is tested.
+    #[cfg(unix)]
+    #[test]
+    fn a_file_of_another_account_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        OpeningToken::put(dir.path(), "a").unwrap();
+        let path = path(dir.path());
+        match std::os::unix::fs::chown(&path, Some(4711), None) {
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::PermissionDenied),
+            Ok(()) => {
+                assert!(!OpeningToken::takes(dir.path(), "a"));
+                std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+                assert!(OpeningToken::takes(dir.path(), "a"));
+            }
+        }
     }
 
     #[cfg(unix)]
