@@ -7,11 +7,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-const POPGATE: &str = env!("CARGO_BIN_EXE_popgate");
+use crate::support::program::POPGATE;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn popgate(args: &[&str]) -> Output {
-    Command::new(POPGATE).args(args).output().unwrap()
+    crate::support::program::popgate()
+        .args(args)
+        .output()
+        .unwrap()
 }
 
 fn printed(output: &Output) -> String {
@@ -45,7 +48,7 @@ struct Serving {
 impl Serving {
     fn start(args: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut child = Command::new(POPGATE)
+        let mut child = crate::support::program::popgate()
             .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
             .arg("--data-dir")
             .arg(data.path())
@@ -196,7 +199,7 @@ fn the_configuration_of_the_working_directory_counts_unless_another_is_named() {
     std::fs::write(folder.path().join("popgate.toml"), text).unwrap();
     std::fs::write(folder.path().join("other.toml"), "").unwrap();
     let run = |words: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_popgate"));
+        let mut command = crate::support::program::popgate();
         let output = command.args(words).current_dir(&folder).output().unwrap();
         let printed = String::from_utf8(output.stderr).unwrap();
         (output.status.code(), printed)
@@ -693,7 +696,7 @@ fn a_connection_beyond_limits_sessions_is_refused_with_a_reason() {
 
 #[test]
 fn a_server_writes_no_core_dumps() {
-    let started = Command::new(POPGATE)
+    let started = crate::support::program::popgate()
         .args(["serve", "--listen", "127.0.0.1:0", "--admin", "off"])
         .args(["--upstream", "127.0.0.1:9", "--upstream-tls", "off"])
         .stderr(Stdio::piped())

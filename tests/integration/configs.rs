@@ -6,7 +6,6 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::Command;
 
 #[test]
 fn invalid_configurations_are_reported_with_what_to_fix() {
@@ -19,7 +18,7 @@ fn invalid_configurations_are_reported_with_what_to_fix() {
     assert!(cases.len() >= 12, "only {} cases", cases.len());
     let mut wrong = Vec::new();
     for case in cases {
-        let checked = Command::new(env!("CARGO_BIN_EXE_popgate"))
+        let checked = crate::support::program::popgate()
             .args(["check", "--config", "config.toml"])
             .current_dir(&case)
             .output()

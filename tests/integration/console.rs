@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 
 use popgate::admin::OneTimeToken;
 use popgate::store::ConsolePassword;
@@ -409,7 +408,7 @@ async fn a_correction_taken_back_by_the_command_line_does_not_stay() {
     let list = browser.get_until("/messages", ">worst</a>").await;
     let id = id_of(&list.body, "bargain");
     let teach = |how: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_popgate"));
+        let mut command = crate::support::program::popgate();
         let command = command.args(["teach", &id, how, "--data-dir"]);
         assert!(command.arg(data.path()).status().unwrap().success());
     };

@@ -141,7 +141,7 @@ async fn torture_and_phishing_mail_is_relayed_unchanged_except_for_marks() {
 #[test]
 fn scan_reports_every_torture_and_phishing_message() {
     let Some(corpus) = corpus() else { return };
-    let scanned = Command::new(env!("CARGO_BIN_EXE_popgate"))
+    let scanned = crate::support::program::popgate()
         .args(["scan", "--json"])
         .arg(corpus.join("torture"))
         .arg(corpus.join("phish"))

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 
@@ -68,7 +68,7 @@ impl Mail {
     }
 
     fn eval(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_popgate"))
+        crate::support::program::popgate()
             .current_dir(self.0.path())
             .args(["eval", "--no-classifier", "--rules", "rules"])
             .args(args)

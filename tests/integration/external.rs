@@ -248,7 +248,7 @@ async fn nothing_is_asked_where_nothing_is_configured() {
 
 /// What the built program prints, while the name server of the test goes on answering.
 async fn run(arguments: &[&str], folder: &Path) -> (i32, String) {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_popgate"));
+    let mut command = crate::support::program::popgate();
     command.args(arguments).current_dir(folder);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = output.await.unwrap();

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -37,7 +37,7 @@ pub(crate) fn line_with(stderr: &mut BufReader<ChildStderr>, text: &str) -> Stri
 #[tokio::test]
 async fn settings_are_asked_for_and_written_and_the_server_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_popgate"));
+    let mut command = crate::support::program::popgate();
     let child = command
         .args(["serve", "--admin", "127.0.0.1:0", "--data-dir", "data"])
         .current_dir(folder.path())

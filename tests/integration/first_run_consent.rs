@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Stdio};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -39,7 +39,7 @@ impl FirstRun {
     /// It trusts this certificate.
     async fn start(certificate: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_popgate"))
+        let child = crate::support::program::popgate()
             .args(["serve", "--admin", "127.0.0.1:0", "--data-dir", "data"])
             .current_dir(folder.path())
             .env("SSL_CERT_FILE", certificate)

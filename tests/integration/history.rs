@@ -2,7 +2,6 @@
 //! and what is known of senders at the next login.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use popgate::config::{HeaderMode, HistoryMode};
@@ -83,7 +82,7 @@ async fn answer_uidl(upstream: &mut Peer, messages: &[(&str, &str)]) {
 }
 
 fn popgate(data: &Path, words: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_popgate"));
+    let mut command = crate::support::program::popgate();
     let output = command
         .args(words)
         .arg("--data-dir")

@@ -25,7 +25,7 @@ fn a_hanging_log_reader_delays_neither_mail_nor_health() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap();
     let upstream = closed.local_addr().unwrap().to_string();
     drop(closed);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_popgate"))
+    let mut child = crate::support::program::popgate()
         .args(["serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
         .args([
             "--upstream",

@@ -433,7 +433,7 @@ async fn the_device_flow_polls_until_consent_is_given_or_denied() {
 #[test]
 fn the_oauth_command_adds_lists_and_removes_tokens() {
     use std::io::Write;
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("popgate.toml");
     let text = "[[upstream]]\nname = \"office\"\nhost = \"pop.example.net\"\n[upstream.oauth]\n\
@@ -441,7 +441,7 @@ fn the_oauth_command_adds_lists_and_removes_tokens() {
         [data]\ndir = \"data\"\n";
     std::fs::write(&config, text).unwrap();
     let run = |args: &[&str], input: &str| {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_popgate"))
+        let mut child = crate::support::program::popgate()
             .arg("oauth")
             .args(args)
             .args(["--config", config.to_str().unwrap()])

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use tokio::net::TcpListener;
 
@@ -16,7 +16,7 @@ use crate::support::identity_provider::{
 };
 use crate::support::{Peer, shown};
 
-const POPGATE: &str = env!("CARGO_BIN_EXE_popgate");
+use crate::support::program::{NO_HOME, POPGATE};
 
 /// A folder with a configuration, the mail server that it names, and the provider.
 struct Setup {
@@ -80,7 +80,7 @@ impl Setup {
     }
 
     fn add(&self, more: &[&str]) -> Adding {
-        let mut child = Command::new(POPGATE)
+        let mut child = crate::support::program::popgate()
             .args(self.add_args())
             .args(more)
             .env_remove("POPGATE_PASSWORD")
@@ -170,7 +170,7 @@ struct Serving {
 
 impl Serving {
     fn start(config: &std::path::Path) -> Self {
-        let mut child = Command::new(POPGATE)
+        let mut child = crate::support::program::popgate()
             .args(["serve", "--listen", "127.0.0.1:0", "--config"])
             .arg(config)
             .stderr(Stdio::piped())
@@ -441,6 +441,7 @@ async fn a_terminal_shows_the_page_and_not_the_password() {
     let mut child = pty_process::blocking::Command::new(POPGATE)
         .args(setup.add_args())
         .env_remove("POPGATE_PASSWORD")
+        .env("HOME", NO_HOME)
         .spawn(line)
         .unwrap();
     let mut all = String::new();
@@ -472,6 +473,7 @@ async fn a_terminal_shows_the_page_and_not_the_password() {
         .args(setup.add_args())
         .args(["--refresh-token-file", "-"])
         .env_remove("POPGATE_PASSWORD")
+        .env("HOME", NO_HOME)
         .spawn(line)
         .unwrap();
     let mut all = String::new();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
 use popgate::config::{Config, Flags};
@@ -102,7 +102,7 @@ async fn a_proxy_that_does_not_reach_the_token_service_is_named() {
 #[tokio::test]
 async fn oauth_add_goes_through_a_socks5_proxy() {
     let setup = Setup::new("socks5").await;
-    let child = Command::new(env!("CARGO_BIN_EXE_popgate"))
+    let child = crate::support::program::popgate()
         .args(["oauth", "add", "--account", "ann@example.net", "--config"])
         .arg(setup.folder.path().join("popgate.toml"))
         .env("POPGATE_PASSWORD", "open sesame")

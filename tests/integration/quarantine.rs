@@ -58,7 +58,7 @@ fn doctor_finds_a_quarantine_that_cannot_be_opened() {
     std::fs::write(&config, text).unwrap();
     std::fs::create_dir(&data).unwrap();
     let findings = || {
-        let done = std::process::Command::new(env!("CARGO_BIN_EXE_popgate"))
+        let done = crate::support::program::popgate()
             .args(["doctor", "--config", config.to_str().unwrap()])
             .output();
         String::from_utf8(done.unwrap().stdout).unwrap()

@@ -261,7 +261,7 @@ async fn an_entry_that_cannot_be_read_is_not_shown() {
 
 /// The built program, on this data directory: its exit code, and what it prints.
 fn popgate(data: &Path, verb: &[&str]) -> (i32, String) {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_popgate"));
+    let mut command = crate::support::program::popgate();
     let command = command.args(verb).arg("--data-dir").arg(data);
     let output = command.output().unwrap();
     let printed = [output.stdout, output.stderr].concat();

@@ -4,11 +4,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// Runs popgate in the folder; exit code, stdout and stderr.
 fn popgate(folder: &Path, args: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_popgate"))
+    let output = crate::support::program::popgate()
         .current_dir(folder)
         .args(args)
         .output()

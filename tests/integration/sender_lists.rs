@@ -1,7 +1,6 @@
 //! Lists and settings of mailboxes: what they decide, from which login on, and what a forged sender gets.
 
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
 use popgate::filter::classifier::{LearnedState, WeightsOwner};
@@ -207,7 +206,7 @@ fn a_correction_outranks_a_list() {
 }
 
 fn popgate(data: &Path, words: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_popgate"));
+    let mut command = support::program::popgate();
     let output = command
         .args(words)
         .arg("--data-dir")

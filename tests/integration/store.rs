@@ -3,7 +3,6 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 use std::path::Path;
-use std::process::Command;
 
 use popgate::config::{Config, Flags};
 use popgate::server::{self, Overrides, Root};
@@ -36,8 +35,7 @@ async fn fetch(client: &mut Peer, upstream: &mut Peer, number: u32) -> String {
 }
 
 fn popgate(data: &Path, verb: &[&str]) -> (Option<i32>, String) {
-    let program = env!("CARGO_BIN_EXE_popgate");
-    let mut command = Command::new(program);
+    let mut command = crate::support::program::popgate();
     let output = command
         .args(verb)
         .arg("--data-dir")

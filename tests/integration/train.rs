@@ -16,8 +16,6 @@ use popgate::session::Engine;
 use popgate::store::Knowledge;
 use serde_json::Value;
 
-const POPGATE: &str = env!("CARGO_BIN_EXE_popgate");
-
 /// Words of ham and of spam, and words of both.
 const HAM: &[&str] = &[
     "meeting", "agenda", "minutes", "garden", "library", "train", "lunch",
@@ -77,7 +75,7 @@ impl Workspace {
 
     /// A popgate command on this data directory.
     pub(crate) fn command(&self, verb: &[&str]) -> Command {
-        let mut command = Command::new(POPGATE);
+        let mut command = crate::support::program::popgate();
         let data = self.path("data");
         command
             .args(verb)

@@ -18,6 +18,7 @@ pub mod mailbox;
 pub mod name_server;
 pub mod played_proxy;
 pub mod played_scanner;
+pub mod program;
 pub mod provider;
 
 use std::net::SocketAddr;
