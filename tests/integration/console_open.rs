@@ -4,17 +4,15 @@ use std::io::BufReader;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Stdio};
 
 use crate::first_run::{Ending, line_with};
 use crate::support::browser::Browser;
 
-const POPGATE: &str = env!("CARGO_BIN_EXE_popgate");
-
 /// A server in a folder, with its data in `data`.
 fn serve(folder: &Path, more: &[&str]) -> (Ending, BufReader<ChildStderr>) {
     std::fs::create_dir(folder.join("data")).unwrap();
-    let mut command = Command::new(POPGATE);
+    let mut command = crate::support::program::popgate();
     command
         .args(["serve", "--admin", "127.0.0.1:0", "--data-dir", "data"])
         .args(more)
@@ -32,7 +30,7 @@ fn open(folder: &Path, words: &[&str]) -> (Option<i32>, String, String) {
     let opener = folder.join("xdg-open");
     std::fs::write(&opener, "#!/bin/sh\n: > opened\n").unwrap();
     std::fs::set_permissions(&opener, PermissionsExt::from_mode(0o755)).unwrap();
-    let mut command = Command::new(POPGATE);
+    let mut command = crate::support::program::popgate();
     command.arg("open").args(words).current_dir(folder);
     let output = command.env("PATH", folder).output().unwrap();
     assert!(!folder.join("opened").exists());
@@ -110,17 +108,24 @@ async fn the_printed_address_leads_into_the_first_run_once() {
     let (_, address) = line.split_once("http://").unwrap();
     let (admin, own) = address.split_once("/?token=").unwrap();
     let admin: SocketAddr = admin.parse().unwrap();
-    let (path, _) = opened(folder, admin, &[]);
+    let (path, token) = opened(folder, admin, &[]);
     let mut browser = Browser::new(admin);
-    for path in ["/login", "/login?token=guess"] {
-        assert_eq!(browser.get(path).await.status, 403, "{path}");
+    assert_eq!(browser.get("/login").await.status, 403);
+    let guess = [("as", "token"), ("token", "guess")];
+    assert_eq!(browser.post("/login", &guess).await.status, 403);
+    // To look at the page uses nothing up.
+    for _ in 0..2 {
+        let page = browser.get(&path).await;
+        assert!(page.body.contains(&token), "{page:?}");
+        assert!(page.body.contains("Log in</button>"), "{page:?}");
     }
-    let answer = browser.get(&path).await;
+    let fields = [("as", "token"), ("token", &*token)];
+    let answer = browser.post("/login", &fields).await;
     assert_eq!(answer.status, 303, "{answer:?}");
     let first = format!("/?token={own}");
     assert_eq!(answer.header("Location"), Some(&*first));
     assert!(browser.get(&first).await.body.contains("Mail address"));
-    assert_eq!(browser.get(&path).await.status, 403);
+    assert_eq!(browser.post("/login", &fields).await.status, 403);
     assert!(!folder.join("data/console.address").exists());
 }
 

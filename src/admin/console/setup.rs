@@ -31,7 +31,7 @@ use super::{FORM, protection, setup_consent};
 pub(in crate::admin) fn router(setup: Arc<Setup>) -> Router {
     Router::new()
         .route("/", get(page).post(act))
-        .route("/login", get(opened))
+        .route("/login", get(invitation).post(opened))
         .route("/style.css", get(answer::style))
         .fallback(elsewhere)
         .layer(DefaultBodyLimit::max(FORM))
@@ -55,6 +55,14 @@ struct AddressPage<'p> {
     token: &'p str,
     address: &'p str,
     problem: &'p str,
+}
+
+/// Of `popgate open`.
+#[derive(Template)]
+#[template(path = "setup_open.html")]
+struct OpenPage<'p> {
+    frame: Frame,
+    token: &'p str,
 }
 
 #[derive(Template)]
@@ -82,13 +90,11 @@ async fn page(
         let query = query.unwrap_or_default();
         return setup_consent::returned(&setup, texts, &headers, &query).await;
     }
-    let frame = Frame::without_person(texts);
     if !is_same(&setup.token.0, &asked.token) {
-        let sentence = texts.setup_page.wrong_token;
-        return answer::failure(frame, StatusCode::FORBIDDEN, sentence, "");
+        return wrong_token(texts);
     }
     answer::page(&AddressPage {
-        frame,
+        frame: Frame::without_person(texts),
         token: &asked.token,
         address: "",
         problem: "",
@@ -103,9 +109,7 @@ async fn act(
 ) -> Response {
     let texts = language.0;
     if !is_same(&setup.token.0, &form.token) {
-        let sentence = texts.setup_page.wrong_token;
-        let frame = Frame::without_person(texts);
-        return answer::failure(frame, StatusCode::FORBIDDEN, sentence, "");
+        return wrong_token(texts);
     }
     match &*form.deed {
         "test" | "write" => finish(&setup, language, form).await,
@@ -121,8 +125,9 @@ async fn act(
     }
 }
 
-/// The address of `popgate open`, which does not know whether there are settings: it leads to the first page.
-async fn opened(
+/// The address of `popgate open`, which does not know whether there are settings. A GET uses no token up: programs that show
+/// where a link leads ask for it, too.
+async fn invitation(
     State(setup): State<Arc<Setup>>,
     language: Language,
     uri: Uri,
@@ -131,15 +136,38 @@ async fn opened(
     if setup.is_done.load(Ordering::Acquire) {
         return elsewhere(State(setup), language, uri).await;
     }
+    let Language(texts) = language;
+    if asked.token.is_empty() {
+        return wrong_token(texts);
+    }
+    answer::page(&OpenPage {
+        frame: Frame::without_person(texts),
+        token: &asked.token,
+    })
+}
+
+/// Its button, which leads to the first page.
+async fn opened(
+    State(setup): State<Arc<Setup>>,
+    language: Language,
+    uri: Uri,
+    Form(asked): Form<Asked>,
+) -> Response {
+    if setup.is_done.load(Ordering::Acquire) {
+        return elsewhere(State(setup), language, uri).await;
+    }
     let known = Arc::clone(&setup);
     let takes = move || (known.takes_opening_token)(&asked.token);
     if !tokio::task::spawn_blocking(takes).await.unwrap_or(false) {
-        let texts = language.0;
-        let sentence = texts.setup_page.wrong_token;
-        let frame = Frame::without_person(texts);
-        return answer::failure(frame, StatusCode::FORBIDDEN, sentence, "");
+        return wrong_token(language.0);
     }
     Redirect::to(&format!("/?token={}", setup.token.0)).into_response()
+}
+
+fn wrong_token(texts: &'static Texts) -> Response {
+    let sentence = texts.setup_page.wrong_token;
+    let frame = Frame::without_person(texts);
+    answer::failure(frame, StatusCode::FORBIDDEN, sentence, "")
 }
 
 /// Another page: none, or one of the server that is started once the settings are written, on a connection of its own.
