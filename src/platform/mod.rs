@@ -6,6 +6,7 @@
 #[cfg(any(windows, test))]
 mod access_list;
 pub mod browser;
+pub mod clock;
 pub mod durable_folder;
 pub mod features;
 pub mod file_access;

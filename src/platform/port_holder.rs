@@ -25,9 +25,16 @@ mod system {
     }
 
     pub(super) fn how_to_find(port: u16) -> String {
-        format!("`ss -ltnp sport = :{port}`")
+        match cfg!(target_os = "linux") {
+            true => format!("`ss -ltnp sport = :{port}`"),
+            false => format!("`sudo lsof -nP -iTCP:{port} -sTCP:LISTEN`"),
+        }
     }
 
+    #[cfg(not(target_os = "linux"))]
+    pub(super) const FORBIDDEN: &str =
+        "ports below 1024 need a privilege: choose another such as 127.0.0.1:1110";
+    #[cfg(target_os = "linux")]
     pub(super) const FORBIDDEN: &str = "ports below 1024 need a privilege: `sudo setcap cap_net_bind_service=+ep $(command -v popgate)`, \
         or let systemd open it (popgate.socket, or popgate-tls.socket for 995; stop the service, then start both), \
         or start it as a systemd service with AmbientCapabilities=CAP_NET_BIND_SERVICE, \

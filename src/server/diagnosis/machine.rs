@@ -9,6 +9,7 @@ use super::finding::Findings;
 use crate::config::{Config, DropMode, Listen, ListenTls};
 use crate::net::certificate::facts;
 use crate::net::listen::{self, Inherited};
+use crate::platform::{clock, port_holder};
 use crate::server::privileges::{self, UserStatus};
 use crate::server::{certificates, open_files};
 use crate::store::Knowledge;
@@ -52,7 +53,7 @@ fn clock(findings: &mut Findings<'_>) {
         Err(_) => findings.wrong(
             "clock",
             "earlier than this program was written, so every certificate will look wrong",
-            "set the time: `timedatectl set-ntp true`",
+            clock::HOW_TO_SET,
         ),
     }
 }
@@ -112,15 +113,18 @@ fn privileges(config: &Config, findings: &mut Findings<'_>) {
 
 fn port(listen: &Listen, findings: &mut Findings<'_>) {
     let what = format!("port {}", listen.address);
+    let how_to_find = port_holder::how_to_find(listen.address.port());
     match listen::bind(listen.address, listen.tproxy, &mut Inherited::default()) {
         Ok(_) => findings.fine(&what, "free"),
         Err(error) if error.is_in_use() => findings.note(
             &what,
-            "taken: by popgate, if it runs already; else see `ss -ltnp`",
+            format!("taken: by popgate, if it runs already; else see {how_to_find}"),
         ),
         Err(_) if is_open(listen.address.port()) => findings.note(
             &what,
-            "taken: by the service manager's socket, or by popgate, if it runs already; else see `ss -ltnp`",
+            format!(
+                "taken: by the service manager's socket, or by popgate, if it runs already; else see {how_to_find}"
+            ),
         ),
         Err(error) => findings.wrong(&what, error.to_string(), ""),
     }
