@@ -7,7 +7,7 @@ use clap::Args;
 use super::config_file;
 use super::exit::{Ended, Exit};
 use super::shared_args::ConfigArgs;
-use crate::config::{Config, Flags};
+use crate::config::Flags;
 use crate::server;
 
 /// Flags of `check`.
@@ -27,7 +27,7 @@ pub(super) fn run(args: &CheckArgs) -> Ended {
         ..Flags::default()
     };
     let path = config_file::chosen(args.config.config.as_deref());
-    let (config, mut problems) = Config::load(path.as_deref(), &flags);
+    let (config, mut problems) = config_file::load(path.as_deref(), &flags);
     let rule_count = server::check(&config, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into());

@@ -2,10 +2,16 @@
 //!
 //! In: what the command line says; out: the path. A verb that was not told says on standard error which file it took.
 
+use std::io::ErrorKind::PermissionDenied;
 use std::path::{Path, PathBuf};
 
+use crate::config::{Config, Flags};
 use crate::platform::{places, private_files};
+use crate::schema::Problem;
 use crate::server::privileges;
+
+/// Where the first run has data if no other folder can be made: beside the settings.
+pub(super) const DATA_BESIDE: &str = "popgate-data";
 
 /// The path; `None` if there is none, so that every setting has its default.
 pub(super) fn chosen(given: Option<&Path>) -> Option<PathBuf> {
@@ -13,11 +19,47 @@ pub(super) fn chosen(given: Option<&Path>) -> Option<PathBuf> {
         return Some(given.to_owned());
     }
     let found = first_of(&places::settings())?;
-    eprintln!("popgate: settings from {}", found.display());
+    say_found(&found);
     Some(found)
 }
 
-/// Where a new one goes: the place of the packages, if popgate may write there, or the working directory.
+/// As [`chosen`], where this account is to serve mail or looks for what it serves. A person passes over settings that are
+/// for the service's account alone.
+pub(super) fn chosen_to_serve(given: Option<&Path>) -> Option<PathBuf> {
+    if let Some(given) = given {
+        return Some(given.to_owned());
+    }
+    let found = first_of(&places::settings())?;
+    if places::own_settings().is_some_and(|own| is_of_the_service(&found, &own)) {
+        let found = found.display();
+        eprintln!("popgate: {found} is for popgate's service alone, and not read");
+        return None;
+    }
+    say_found(&found);
+    Some(found)
+}
+
+fn say_found(found: &Path) {
+    eprintln!("popgate: settings from {}", found.display());
+}
+
+/// Whether they are neither in the working directory nor a person's own, and must not be read.
+fn is_of_the_service(found: &Path, own: &Path) -> bool {
+    let opened = || std::fs::File::open(found).map_err(|error| error.kind());
+    found.is_absolute() && found != own && opened().is_err_and(|it| it == PermissionDenied)
+}
+
+/// The configuration of a file, or of none, with flags over it, and every problem. Data are where this account has them if
+/// nothing names a place.
+pub(super) fn load(path: Option<&Path>, flags: &Flags) -> (Config, Vec<Problem>) {
+    let flags = Flags {
+        usual_data_dir: Some(places::data(path)),
+        ..flags.clone()
+    };
+    Config::load(path, &flags)
+}
+
+/// Where a new one goes: the place of the packages, if popgate may write there, a person's own, or the working directory.
 pub(super) fn new_file() -> PathBuf {
     let places = places::settings();
     if let Some(own) = places::own_folder() {

@@ -127,7 +127,7 @@ fn flags(args: &DemoArgs, mailbox: &SampleServer, data: &Path) -> Flags {
         upstream_tls: Some("off".to_owned()),
         admin: Some(args.admin.clone()),
         data_dir: Some(data.to_owned()),
-        rules: None,
+        ..Flags::default()
     }
 }
 

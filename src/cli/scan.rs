@@ -151,7 +151,7 @@ fn policy(config: &Config, owner: Option<&WeightsOwner>) -> Option<Arc<MailboxPo
 fn open(args: &ScanArgs) -> Result<(Config, Filter), Error> {
     let flags = args.filter.flags();
     let path = config_file::chosen(args.filter.config.as_deref());
-    let (config, mut problems) = Config::load(path.as_deref(), &flags);
+    let (config, mut problems) = config_file::load(path.as_deref(), &flags);
     let loaded = match args.filter.no_classifier || args.model.is_some() {
         true => server::filter::load(&config).map(|filter| (filter, None)),
         false => server::filter::with_learned(&config),

@@ -1,14 +1,14 @@
 //! `popgate serve`: runs the proxy until it is stopped.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::config_file;
 use super::exit::{Ended, Exit};
-use super::shared_args::{ConfigArgs, block_on};
+use super::shared_args::{ConfigArgs, block_on, usual_data};
 use crate::admin::{Console, OneTimeToken};
 use crate::config::{Config, Flags};
 use crate::platform::{places, private_files};
@@ -33,8 +33,7 @@ pub struct ServeArgs {
     /// Serve the console, metrics and health here, or "off" [default: 127.0.0.1:9110]
     #[arg(long, value_name = "ADDR")]
     admin: Option<String>,
-    /// Keep the quarantine and what was learned in this folder [default: /var/lib/popgate]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = usual_data("Keep the quarantine and what was learned in this folder"))]
     data_dir: Option<PathBuf>,
     /// Lay the rules in this folder over the built-in ones; an empty folder means no rules
     #[arg(long, value_name = "DIR")]
@@ -44,7 +43,7 @@ pub struct ServeArgs {
 impl ServeArgs {
     /// Those of the service whose settings and data are in a folder.
     #[cfg(windows)]
-    pub(super) fn of_service(folder: &std::path::Path) -> Self {
+    pub(super) fn of_service(folder: &Path) -> Self {
         let settings = folder.join("popgate.toml");
         let is_set_up = settings.exists();
         Self {
@@ -68,6 +67,7 @@ impl ServeArgs {
             admin: self.admin.clone(),
             data_dir: self.data_dir.clone(),
             rules: self.rules.clone(),
+            ..Flags::default()
         }
     }
 
@@ -80,9 +80,9 @@ impl ServeArgs {
 
 /// Runs the proxy; without any configuration, a person writes one first.
 pub(super) fn run(args: &ServeArgs) -> Ended {
-    let path = config_file::chosen(args.config.config.as_deref());
+    let path = config_file::chosen_to_serve(args.config.config.as_deref());
     let flags = args.flags();
-    let (config, _) = Config::load(path.as_deref(), &flags);
+    let (config, _) = config_file::load(path.as_deref(), &flags);
     log::start(&config.log);
     core_dumps::forbid();
     open_files::raise_limit();
@@ -94,7 +94,7 @@ pub(super) fn run(args: &ServeArgs) -> Ended {
         let mut token = None;
         if let (None, Some(address)) = (&path, args.first_run(&config)) {
             let file = config_file::new_file();
-            let data_dir = data_dir(&config, &flags);
+            let data_dir = data_dir(&file, &flags);
             let done = first_run::set_up(address, &file, &data_dir, |address| {
                 eprintln!("popgate has no settings yet: open {address}");
                 make_private(&data_dir);
@@ -106,7 +106,7 @@ pub(super) fn run(args: &ServeArgs) -> Ended {
             overrides.admin = Some(done.admin);
             token = Some(done.token);
         }
-        let load = move || Config::load(path.as_deref(), &flags);
+        let load = move || config_file::load(path.as_deref(), &flags);
         let (config, problems) = load();
         OpeningToken::forget(&config.data_dir);
         let server = server::build(&config, problems, overrides)?;
@@ -115,22 +115,33 @@ pub(super) fn run(args: &ServeArgs) -> Ended {
     })
 }
 
-/// Where the store is to be: the usual folder, or one beside the file if that cannot be made.
-fn data_dir(config: &Config, flags: &Flags) -> PathBuf {
-    let dir = &config.data_dir;
+/// Where the store of these settings is to be: the usual folder, or one beside the file if that cannot be made.
+fn data_dir(settings: &Path, flags: &Flags) -> PathBuf {
+    if let Some(dir) = &flags.data_dir {
+        return std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+    }
+    let dir = places::data(Some(settings));
+    if places::own_data().is_some_and(|own| own == dir) {
+        // Without it the folder is elsewhere.
+        let _ = private_files::create_folder(&dir);
+    }
     let usable = if dir.exists() {
-        Some(&**dir)
+        Some(&*dir)
     } else {
         dir.parent()
     };
-    if flags.data_dir.is_some() || usable.is_some_and(config_file::is_writable) {
-        return std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+    if usable.is_some_and(config_file::is_writable) {
+        return dir;
     }
-    PathBuf::from("popgate-data")
+    // Relative to both the file and the working directory, where that is one folder: it may be moved.
+    match std::env::current_dir().is_ok_and(|here| settings.parent() == Some(&here)) {
+        true => PathBuf::from(config_file::DATA_BESIDE),
+        false => settings.with_file_name(config_file::DATA_BESIDE),
+    }
 }
 
 /// Makes the data directory where no package does, for `popgate open`: a service of Windows has no stderr.
-fn make_private(data_dir: &std::path::Path) {
+fn make_private(data_dir: &Path) {
     if places::service_folder().is_some() {
         // If that fails, popgate says so when it opens its store.
         let _ = private_files::create_folder(data_dir);

@@ -13,13 +13,14 @@ use crate::config::{Config, Flags};
 use crate::filter::Filter;
 use crate::filter::classifier::{LearnedState, Shipped, WeightsOwner};
 use crate::mailbox_id::canonical_user;
+use crate::platform::places;
 use crate::server::mailbox_name;
 
 /// The configuration file, without flags over it.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
-    /// Read settings from this file (TOML) [default: ./popgate.toml or /etc/popgate/popgate.toml, if there is one]
-    #[arg(long, value_name = "FILE")]
+    /// The file that is named
+    #[arg(long, value_name = "FILE", help = usual_settings("Read settings from this file (TOML)"))]
     pub config: Option<PathBuf>,
 }
 
@@ -29,16 +30,25 @@ pub struct DataArgs {
     /// Keep the quarantine and what was learned in this folder
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Read settings from this configuration file [default: ./popgate.toml or /etc/popgate/popgate.toml, if there is one]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help = usual_settings("Read settings from this configuration file"))]
     config: Option<PathBuf>,
+}
+
+/// A flag's help, with the places where settings are looked for on this system.
+fn usual_settings(text: &str) -> String {
+    format!("{text} [default: {}]", places::SETTINGS_IN_WORDS)
+}
+
+/// The same, with the place where data are.
+pub(super) fn usual_data(text: &str) -> String {
+    format!("{text} [default: {}]", places::DATA_IN_WORDS)
 }
 
 /// What judges messages.
 #[derive(Debug, Clone, Args)]
 pub struct FilterArgs {
-    /// Take thresholds and rules from this configuration file [default: ./popgate.toml or /etc/popgate/popgate.toml, if there is one]
-    #[arg(long, value_name = "FILE")]
+    /// The file that is named
+    #[arg(long, value_name = "FILE", help = usual_settings("Take thresholds and rules from this configuration file"))]
     pub config: Option<PathBuf>,
     /// Judge by the rules in this folder and the stock rules beneath them
     #[arg(long, value_name = "DIR")]
@@ -86,7 +96,7 @@ pub(super) fn with_model(filter: Filter, path: &Path) -> Result<Filter, Error> {
 
 /// The configuration of a file and flags, if nothing is wrong with it.
 pub(super) fn load(path: Option<&Path>, flags: &Flags) -> Result<Config, Error> {
-    match Config::load(config_file::chosen(path).as_deref(), flags) {
+    match config_file::load(config_file::chosen(path).as_deref(), flags) {
         (config, problems) if problems.is_empty() => Ok(config),
         (_, problems) => Err(Error::Invalid(problems)),
     }

@@ -11,7 +11,6 @@ use super::filter::DropMode;
 use super::path::path_in;
 use super::postgres_address::PostgresAddress;
 use super::units;
-use crate::platform::places;
 use crate::schema::Section;
 
 /// The environment variable with the password of the store.
@@ -93,9 +92,8 @@ pub(super) fn read(
     mut section: Section<'_, '_>,
     folder: &Path,
     drop_mode: DropMode,
-) -> (PathBuf, StoreConfig) {
+) -> (Option<PathBuf>, StoreConfig) {
     let dir = section.parsed("dir", |dir| path_in(folder, dir));
-    let dir = dir.unwrap_or_else(|| places::data(folder));
     let kind = section.parsed("store", |text| store_kind(text, folder));
     let is_known = kind.is_some() || !section.has("store");
     let kind = kind.unwrap_or(StoreKind::Sqlite);

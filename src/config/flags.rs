@@ -27,6 +27,8 @@ pub struct Flags {
     pub data_dir: Option<PathBuf>,
     /// `--rules`
     pub rules: Option<PathBuf>,
+    /// No flag: where data are if neither the file nor a flag says. `None` = where the service has them.
+    pub usual_data_dir: Option<PathBuf>,
 }
 
 /// Applies the flags on top of the file's settings.

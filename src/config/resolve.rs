@@ -12,7 +12,7 @@ use super::listen::{self, Listen};
 use super::renamed::RENAMED;
 use super::settings::{Config, Origin, Process};
 use super::{console, data, filter, limits, log, network, route, scanner, upstream};
-use crate::platform::features;
+use crate::platform::{features, places};
 use crate::schema::{Problem, Section, TomlFile};
 
 impl Config {
@@ -61,7 +61,7 @@ pub fn keys() -> Vec<String> {
                 [[dns_list]]\n[[scanner]]\nkind = \"rspamd\"\n";
     let source = TomlFile::new("", text).noting_asked_keys();
     let parsed = source.parse();
-    let _ = file(&mut Section::top(&source, &parsed), Path::new(""));
+    let _ = file(&mut Section::top(&source, &parsed), Path::new(""), None);
     source.asked().into_keys().collect()
 }
 
@@ -76,7 +76,7 @@ pub(super) fn resolve(
         .noting_asked_keys();
     let parsed = source.parse();
     let mut top = Section::top(&source, &parsed);
-    let mut config = file(&mut top, folder);
+    let mut config = file(&mut top, folder, flags.usual_data_dir.as_deref());
     top.finish();
     let origins = source.asked().into_iter().map(|(key, line)| {
         let file = if line > 0 { name } else { "defaults" }.to_owned();
@@ -88,7 +88,7 @@ pub(super) fn resolve(
     (config, problems)
 }
 
-fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
+fn file(top: &mut Section<'_, '_>, folder: &Path, usual_data_dir: Option<&Path>) -> Config {
     let mut upstreams = upstream::read_all(top, folder);
     let (timeouts, given) = limits::read_timeouts(top.section("timeouts"));
     for upstream in upstreams.iter_mut().filter(|it| it.fallback.is_some()) {
@@ -121,7 +121,8 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
     let admin = section.parsed("address", admin_address);
     section.finish();
     let console = console::read(top.section("console"), &listens);
-    let (data_dir, store) = data::read(top.section("data"), folder, filter.drop_mode);
+    let (dir, store) = data::read(top.section("data"), folder, filter.drop_mode);
+    let usual = || usual_data_dir.map_or_else(places::service_data, Path::to_owned);
     let mut section = top.section("process");
     let process = Process {
         user: section.string("user").filter(|user| !user.is_empty()),
@@ -144,7 +145,7 @@ fn file(top: &mut Section<'_, '_>, folder: &Path) -> Config {
         scanners,
         admin: admin.unwrap_or(Some(SocketAddr::from(([127, 0, 0, 1], 9110)))),
         console,
-        data_dir,
+        data_dir: dir.unwrap_or_else(usual),
         store,
         process,
         log: log::read(top.section("log")),

@@ -1,9 +1,30 @@
 //! Where settings and data are when nobody names a place.
+//!
+//! In: the account of this process, and its environment; out: paths. What the environment says is read here and nowhere
+//! else.
 
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+mod person;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
 /// The file's name.
 const SETTINGS: &str = "popgate.toml";
+
+/// Where settings are looked for, in the words of a manual.
+pub const SETTINGS_IN_WORDS: &str = system::SETTINGS_IN_WORDS;
+
+/// Where data are, in the words of a manual.
+pub const DATA_IN_WORDS: &str = system::DATA_IN_WORDS;
 
 /// Where settings are looked for, in this order: in the working directory first, and last where an installation for
 /// everybody puts them.
@@ -14,71 +35,33 @@ pub fn settings() -> Vec<PathBuf> {
     places
 }
 
-/// Where the store, the quarantine and what was learned are, if the settings are in this folder.
-pub fn data(settings: &Path) -> PathBuf {
-    system::data(settings)
+/// Where the store, the quarantine and what was learned are, if this file has the settings and names no other place.
+pub fn data(settings: Option<&Path>) -> PathBuf {
+    let file = settings.map(|file| std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+    system::data(file.as_deref().and_then(Path::parent))
 }
 
-/// A person's own folder for settings, if the system has one for each person.
+/// Where they are if nobody says more than that there is a service.
+pub fn service_data() -> PathBuf {
+    system::service_data()
+}
+
+/// A person's own folder for settings, if the account is a person's.
 pub fn own_folder() -> Option<PathBuf> {
     system::own_folder()
+}
+
+/// A person's own folder for data, if the account is a person's.
+pub fn own_data() -> Option<PathBuf> {
+    system::own_data()
+}
+
+/// A person's own file of settings, if the account is a person's.
+pub fn own_settings() -> Option<PathBuf> {
+    own_folder().map(|folder| folder.join(SETTINGS))
 }
 
 /// Where settings and data of everybody on this machine are, if the system has one folder for that.
 pub fn service_folder() -> Option<PathBuf> {
     system::service_folder()
-}
-
-#[cfg(unix)]
-mod system {
-    use std::path::{Path, PathBuf};
-
-    pub(super) fn settings_folders() -> [PathBuf; 1] {
-        [PathBuf::from("/etc/popgate")]
-    }
-
-    pub(super) fn own_folder() -> Option<PathBuf> {
-        None
-    }
-
-    pub(super) fn service_folder() -> Option<PathBuf> {
-        None
-    }
-
-    pub(super) fn data(_: &Path) -> PathBuf {
-        PathBuf::from("/var/lib/popgate")
-    }
-}
-
-#[cfg(windows)]
-mod system {
-    use std::path::{Path, PathBuf};
-
-    /// A person's, then the one for everybody.
-    pub(super) fn settings_folders() -> Vec<PathBuf> {
-        ["LOCALAPPDATA", "ProgramData"]
-            .into_iter()
-            .filter_map(folder)
-            .collect()
-    }
-
-    pub(super) fn own_folder() -> Option<PathBuf> {
-        folder("LOCALAPPDATA")
-    }
-
-    pub(super) fn service_folder() -> Option<PathBuf> {
-        folder("ProgramData")
-    }
-
-    /// The service's beside its settings, all others in the person's folder, which no other account can enter.
-    pub(super) fn data(settings: &Path) -> PathBuf {
-        let service = service_folder().filter(|folder| folder == settings);
-        let own = service.or_else(own_folder);
-        own.unwrap_or_else(|| settings.to_owned()).join("data")
-    }
-
-    fn folder(variable: &str) -> Option<PathBuf> {
-        let above = std::env::var_os(variable).filter(|it| !it.is_empty())?;
-        Some(PathBuf::from(above).join("popgate"))
-    }
 }
