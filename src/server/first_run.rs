@@ -82,6 +82,7 @@ pub async fn set_up(
     tokio::select! {
         served = serve_setup(admin.try_clone()?, setup) => served?,
         () = stops.next() => return Ok(None),
+        never = notify::alive_alone() => match never {},
     }
     let token = next_token;
     Ok(Some(SetUp { admin, token }))

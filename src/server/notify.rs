@@ -27,14 +27,24 @@ pub(super) fn stopping() {
 
 /// Sends the watchdog's keep-alive, twice as often as the manager requires, while all event loops run; never returns.
 pub(super) async fn alive(loops: &Heartbeats) -> Infallible {
+    // The manager restarts a process of which a part of the sessions gets no answer.
+    beat(|within| loops.standstill(within).is_none()).await
+}
+
+/// The same of the first run, which has one event loop: a beat of it is all that is to be known.
+pub(super) async fn alive_alone() -> Infallible {
+    beat(|_| true).await
+}
+
+/// Sends the keep-alive as long as the process runs as it should, for this time.
+async fn beat(runs: impl Fn(Duration) -> bool) -> Infallible {
     let Some(limit) = system::watchdog() else {
         return std::future::pending().await;
     };
     let mut beat = tokio::time::interval((limit / 2).max(Duration::from_millis(1)));
     loop {
         beat.tick().await;
-        // The manager restarts a process of which a part of the sessions gets no answer.
-        if loops.standstill(limit / 2).is_none() {
+        if runs(limit / 2) {
             system::alive();
         }
     }
@@ -58,8 +68,11 @@ mod system {
         say(&[NotifyState::Ready, NotifyState::Status("serving")]);
     }
 
-    /// systemd's units are not started without settings.
-    pub(super) fn waiting() {}
+    /// The unit of a person is started without settings.
+    pub(super) fn waiting() {
+        let status = "no settings yet: `popgate open` shows the pages that ask for them";
+        say(&[NotifyState::Ready, NotifyState::Status(status)]);
+    }
 
     pub(super) fn reloading() {
         // The timestamp distinguishes a reload from the previous one.
