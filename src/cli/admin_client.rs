@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::exit;
 use super::shared_args::ConfigArgs;
-use crate::config::{Config, Flags};
+use crate::config::Flags;
 use crate::net::http;
 
 /// The popgate to query.
@@ -35,26 +36,22 @@ impl AdminArgs {
         if let Some(admin) = self.admin {
             return Ok(admin);
         }
-        let config = self.load(Flags::default())?;
+        let config = super::shared_args::load(self.settings(), &Flags::default())?;
         let off = "[admin] address is \"\": there is nothing to ask";
         config.admin.ok_or_else(|| exit::Error::failed(off))
     }
 
-    /// The settings, with this address and these flags over the file.
-    ///
-    /// # Errors
-    /// When the configuration is wrong.
-    pub(super) fn load(&self, flags: Flags) -> Result<Config, exit::Error> {
-        let flags = Flags {
+    /// As flags over a file.
+    pub(super) fn flags(&self) -> Flags {
+        Flags {
             admin: self.admin.map(|it| it.to_string()),
-            ..flags
-        };
-        super::shared_args::load(self.config.config.as_deref(), &flags)
+            ..Flags::default()
+        }
     }
 
-    /// Whether the command line says which settings are read.
-    pub(super) fn names_settings(&self) -> bool {
-        self.config.config.is_some()
+    /// The file that the command line names.
+    pub(super) fn settings(&self) -> Option<&Path> {
+        self.config.config.as_deref()
     }
 }
 

@@ -11,8 +11,7 @@ pub mod eval;
 pub mod forget;
 pub mod health;
 pub mod history;
-#[cfg(windows)]
-mod install;
+pub mod install;
 pub mod mailboxes;
 pub mod model;
 pub mod oauth;
@@ -112,12 +111,10 @@ pub enum Command {
     /// Work with rule files
     #[command(subcommand)]
     Rules(rules::RulesCommand),
-    /// Let Windows start popgate as a service from now on
-    #[cfg(windows)]
-    Install,
-    /// Stop the service and remove it; settings and mail stay
-    #[cfg(windows)]
-    Uninstall,
+    /// Let popgate start by itself from now on: at your login, or as the service of Windows
+    Install(install::InstallArgs),
+    /// Stop popgate and let it start no longer; settings and mail stay
+    Uninstall(install::UninstallArgs),
     /// What the service manager starts
     #[cfg(windows)]
     #[command(hide = true)]
@@ -160,10 +157,8 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Backup(args) => backup::backup(args),
         Command::Restore(args) => backup::restore(args),
         Command::Rules(command) => rules::run(command),
-        #[cfg(windows)]
-        Command::Install => install::install(),
-        #[cfg(windows)]
-        Command::Uninstall => install::uninstall(),
+        Command::Install(args) => install::install(args),
+        Command::Uninstall(args) => install::uninstall(args),
         #[cfg(windows)]
         Command::Service(args) => service::run(args),
         Command::Completions(args) => pages::completions(args, Cli::command()),

@@ -1,17 +1,18 @@
 //! `popgate open`: lets the administrator into the console of a popgate on this machine.
 //!
-//! In: the settings of that popgate, and the right to write into its data directory; out: an address that works once, on
-//! stdout, or in the browser on Windows. What others may have left in the data directory is not read.
+//! In: the settings of that popgate, and the right to write into its data directory; out: an address that works once, in the
+//! browser or on stdout. What others may have left in the data directory is not read.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use super::admin_client::{self, AdminArgs};
 use super::exit::{Ended, Error, Exit};
+use super::{config_file, install};
 use crate::admin::new_token;
 use crate::config::{Config, Flags};
 use crate::platform::{browser, places};
@@ -19,6 +20,9 @@ use crate::store::OpeningToken;
 
 /// How long it may take to connect on this machine.
 const LIMIT: Duration = Duration::from_secs(2);
+
+/// How long popgate may take until it serves its console, once it was started.
+const START: Duration = Duration::from_secs(20);
 
 /// Flags of `open`.
 #[derive(Debug, Args)]
@@ -28,17 +32,45 @@ pub struct OpenArgs {
     /// That popgate keeps the quarantine and what was learned in this folder
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Print the address and start no browser; on other systems than Windows it is always so
+    /// Print the address and start no browser, as where there is no desktop, or a program reads what is printed
     #[arg(long)]
     print: bool,
+    /// As the desktop's menu does: start popgate for this account if none runs, and show in the browser what goes wrong
+    #[arg(long, conflicts_with = "print")]
+    desktop: bool,
+}
+
+/// What a person needs to get in.
+struct Invitation {
+    address: String,
+    /// For which folders no token was needed in the end, or why there is none.
+    token: Result<Vec<String>, String>,
 }
 
 /// Shows it: 0, 1 without a token, 2 if popgate does not run or serves no console.
 pub(super) fn run(args: &OpenArgs) -> Ended {
-    let config = args.admin.load(Flags {
+    match invitation(args) {
+        Ok(invitation) => Ok(present(args, &invitation)),
+        Err(error) => {
+            if args.desktop {
+                // Otherwise it is on stderr alone.
+                let _ = browser::show_text(&error.to_string());
+            }
+            Err(error)
+        }
+    }
+}
+
+fn invitation(args: &OpenArgs) -> Result<Invitation, Error> {
+    let file = config_file::chosen_to_serve(args.admin.settings());
+    let flags = Flags {
         data_dir: args.data_dir.clone(),
-        ..Flags::default()
-    })?;
+        ..args.admin.flags()
+    };
+    let (config, problems) = config_file::load(file.as_deref(), &flags);
+    if !problems.is_empty() {
+        return Err(Error::Invalid(problems));
+    }
     let off =
         "the console is off: write address = \"127.0.0.1:9110\" under [admin], and restart popgate";
     let admin = config.admin.ok_or_else(|| Error::failed(off))?;
@@ -49,45 +81,82 @@ pub(super) fn run(args: &OpenArgs) -> Ended {
         )));
     }
     let socket = admin_client::reachable(admin);
-    if let Err(error) = TcpStream::connect_timeout(&socket, LIMIT) {
-        return Err(Error::failed(format!(
-            "no popgate answers on {socket} ({error}); start it: `popgate serve`, or its service"
-        )));
-    }
+    connect(args, socket)?;
     let console = config.console.address_on(socket);
-    match put_token(&data_dirs(args, config)) {
-        Ok((token, elsewhere)) => {
-            show(args, &format!("{console}/login?token={token}"));
+    Ok(match put_token(&data_dirs(args, file.is_some(), config)) {
+        Ok((token, elsewhere)) => Invitation {
+            address: format!("{console}/login?token={token}"),
+            token: Ok(elsewhere),
+        },
+        Err(why) => Invitation {
+            address: console,
+            token: Err(why),
+        },
+    })
+}
+
+/// Finds the popgate that runs, or starts it if a person wants that.
+fn connect(args: &OpenArgs, socket: SocketAddr) -> Result<(), Error> {
+    let try_once = || TcpStream::connect_timeout(&socket, LIMIT).map(drop);
+    let mut tried = try_once();
+    if tried.is_err() && args.desktop {
+        install::start_for_person()?;
+        let begin = Instant::now();
+        while tried.is_err() && begin.elapsed() < START {
+            std::thread::sleep(Duration::from_millis(50));
+            tried = try_once();
+        }
+    }
+    tried.map_err(|error| {
+        Error::failed(format!(
+            "no popgate answers on {socket} ({error}); start it: `popgate serve`, or its service"
+        ))
+    })
+}
+
+/// Shows the address, and says what to do with it.
+fn present(args: &OpenArgs, invitation: &Invitation) -> Exit {
+    let is_shown = show(args, &invitation.address);
+    match &invitation.token {
+        Ok(elsewhere) => {
             let minutes = OpeningToken::LASTS.as_secs() / 60;
-            eprintln!(
-                "popgate: open this address in a browser and press Log in; it works once, within {minutes} minutes"
-            );
+            let what = match is_shown {
+                true => "the console is in the browser: press Log in there",
+                false => "open this address in a browser and press Log in",
+            };
+            eprintln!("popgate: {what}; it works once, within {minutes} minutes");
             for failed in elsewhere {
                 eprintln!("popgate: not for a popgate whose data is there: {failed}");
             }
-            Ok(Exit::Fine)
+            Exit::Fine
         }
         Err(why) => {
-            show(args, &console);
             eprintln!(
                 "popgate: this address asks for the administrator's password: {why}; without a password, run `popgate open` \
                  as the account that popgate runs as, or as administrator"
             );
-            Ok(Exit::Negative)
+            Exit::Negative
         }
     }
 }
 
-/// Where the running popgate may have its data: that of a service without settings is not where a person's is.
-fn data_dirs(args: &OpenArgs, config: Config) -> Vec<PathBuf> {
-    let is_named = args.data_dir.is_some() || args.admin.names_settings();
-    let service = places::service_folder().filter(|_| !is_named);
-    let service = service.map(|folder| folder.join("data"));
-    let service = service.filter(|folder| *folder != config.data_dir);
-    [Some(config.data_dir), service]
-        .into_iter()
-        .flatten()
-        .collect()
+/// Where the running popgate may have its data, unless that is named: what it serves need not be what is found here. A
+/// service has its own folder, and so has the first run.
+fn data_dirs(args: &OpenArgs, has_settings: bool, config: Config) -> Vec<PathBuf> {
+    if args.data_dir.is_some() || args.admin.settings().is_some() {
+        return vec![config.data_dir];
+    }
+    let service = places::service_folder().map(|folder| folder.join("data"));
+    let beside = PathBuf::from(config_file::DATA_BESIDE);
+    let beside = Some(beside).filter(|_| !has_settings);
+    let others = [places::own_data(), service, beside].into_iter().flatten();
+    let mut dirs = vec![config.data_dir];
+    for dir in others {
+        if !dirs.contains(&dir) {
+            dirs.push(dir);
+        }
+    }
+    dirs
 }
 
 /// Writes a token into each of these folders: the running popgate reads one of them. Returns it, and for which folders that
@@ -109,18 +178,19 @@ fn put_token(data_dirs: &[PathBuf]) -> Result<(String, Vec<String>), String> {
     }
 }
 
-/// In the browser, or on stdout.
-fn show(args: &OpenArgs, address: &str) {
-    let shown = match args.print {
-        true => Ok(false),
-        false => browser::show(address),
+/// In the browser, or on stdout; whether it is in the browser.
+fn show(args: &OpenArgs, address: &str) -> bool {
+    let is_meant = args.desktop || (!args.print && browser::is_meant());
+    let shown = match is_meant {
+        true => browser::show(address).map_err(Some),
+        false => Err(None),
     };
-    match shown {
-        Ok(true) => {}
-        Ok(false) => println!("{address}"),
-        Err(error) => {
-            println!("{address}");
-            eprintln!("popgate: {error}");
-        }
+    let Err(why) = shown else {
+        return true;
+    };
+    println!("{address}");
+    if let Some(why) = why {
+        eprintln!("popgate: {why}");
     }
+    false
 }

@@ -1,40 +1,61 @@
-//! Shows an address that lets a person in, where a browser can be started without telling it to anybody else.
+//! Shows an address that lets a person in, in a browser, without telling it to anybody else.
 
 use std::io;
 
-/// Shows an address in the browser that the person has chosen; `false` where it is only to be printed.
+#[cfg(target_os = "linux")]
+mod handed_over;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod html;
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "macos"))))]
+use self::none as system;
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "macos")]
+use macos as system;
+#[cfg(windows)]
+use windows as system;
+
+/// Whether a person who asks for an address means a browser: one is there, and no program reads what is printed.
+pub fn is_meant() -> bool {
+    system::is_meant()
+}
+
+/// Shows an address in the browser that the person has chosen.
 ///
 /// # Errors
 /// If there is no program that does, or it fails at once.
-pub fn show(address: &str) -> io::Result<bool> {
+pub fn show(address: &str) -> io::Result<()> {
     system::show(address)
 }
 
-/// A browser gets the address as an argument, and all users can read the arguments of all processes (proc(5)).
-#[cfg(unix)]
-mod system {
-    use std::io;
-
-    pub(super) fn show(_: &str) -> io::Result<bool> {
-        Ok(false)
-    }
+/// Shows a text there, for somebody who sees no terminal.
+///
+/// # Errors
+/// As for [`show`].
+pub fn show_text(text: &str) -> io::Result<()> {
+    system::show_text(text)
 }
 
-/// Only administrators can read the arguments of another person's processes.
-#[cfg(windows)]
-mod system {
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "macos"))))]
+mod none {
     use std::io;
-    use std::process::{Command, Stdio};
 
-    /// Not by `start`: the command line's interpreter would read the address, too.
-    pub(super) fn show(address: &str) -> io::Result<bool> {
-        let mut command = Command::new("rundll32.exe");
-        command.args(["url.dll,FileProtocolHandler", address]);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let status = command.stderr(Stdio::null()).status()?;
-        match status.success() {
-            true => Ok(true),
-            false => Err(io::Error::other("no browser could be opened")),
-        }
+    pub(super) fn is_meant() -> bool {
+        false
+    }
+
+    pub(super) fn show(_: &str) -> io::Result<()> {
+        Err(io::Error::other("no browser is known here"))
+    }
+
+    pub(super) fn show_text(_: &str) -> io::Result<()> {
+        Err(io::Error::other("no browser is known here"))
     }
 }

@@ -80,6 +80,7 @@ mod verdicts;
 
 mod support;
 
+mod desktop;
 mod first_run;
 mod first_run_consent;
 #[path = "../../fuzz/src/lib.rs"]

@@ -21,7 +21,7 @@ const ACCOUNT: &str = r"NT SERVICE\popgate";
 const STOPPING: Duration = Duration::from_secs(130);
 
 /// Registers the service, and starts it.
-pub(in crate::cli) fn install() -> Ended {
+pub(super) fn install() -> Ended {
     let none = || Error::failed("the system names no folder for data of services (%ProgramData%)");
     let folder = places::service_folder().ok_or_else(none)?;
     private_files::create_folder(&folder)?;
@@ -86,7 +86,7 @@ fn grant(folder: &Path) -> Ended {
 }
 
 /// Stops the service, and removes it. Settings and mail stay.
-pub(in crate::cli) fn uninstall() -> Ended {
+pub(super) fn uninstall() -> Ended {
     let manager = ServiceManager::local_computer(None::<&str>, ServiceManagerAccess::CONNECT);
     let access = ServiceAccess::QUERY_STATUS | ServiceAccess::STOP | ServiceAccess::DELETE;
     let service = manager
@@ -131,4 +131,26 @@ fn failed(error: windows_service::Error) -> Error {
         Some((_, advice)) => format!("the service popgate: {error}; {advice}"),
         None => format!("the service popgate: {error}"),
     })
+}
+
+/// A person's programs are started by the person's own shell, which nobody tells from outside.
+fn for_person() -> Error {
+    Error::Usage(
+        "--user is not for Windows: `popgate install`, as administrator, registers the service for everybody here; to let \
+         popgate start at your login alone, put a shortcut to `popgate.exe serve` into the folder that Windows-R, \
+         \"shell:startup\" opens"
+            .to_owned(),
+    )
+}
+
+pub(super) fn install_for_person(_: Option<&Path>) -> Result<String, Error> {
+    Err(for_person())
+}
+
+pub(super) fn start_for_person() -> Result<(), Error> {
+    Err(for_person())
+}
+
+pub(super) fn uninstall_for_person() -> Ended {
+    Err(for_person())
 }
