@@ -15,6 +15,7 @@ from units import must
 WANTED = ["usr/bin/popgate", "etc/popgate/popgate.toml", "usr/lib/systemd/system/popgate.service",
           "usr/lib/systemd/system/popgate.socket", "usr/share/man/man1/popgate.1.gz",
           "usr/share/man/man1/popgate-serve.1.gz", "usr/share/man/man5/popgate.toml.5.gz",
+          "usr/share/applications/popgate.desktop", "usr/share/icons/hicolor/scalable/apps/popgate.svg",
           "usr/share/bash-completion/completions/popgate", "usr/share/zsh/vendor-completions/_popgate",
           "usr/share/fish/vendor_completions.d/popgate.fish", "usr/share/doc/popgate/copyright",
           "usr/share/doc/popgate/changelog.gz", "usr/share/doc/popgate/changelog.Debian.gz",
@@ -62,6 +63,14 @@ class Package:
     def has_what_it_should(self):
         missing = [name for name in WANTED if name not in self.contents]
         must(not missing, f"missing: {missing}")
+
+    def has_a_valid_menu_entry(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "popgate.desktop")
+            with open(path, "wb") as file:
+                file.write(self.contents["usr/share/applications/popgate.desktop"])
+            done = subprocess.run(["desktop-file-validate", path], capture_output=True, text=True)
+        must(done.returncode == 0 and not done.stdout, done.stdout + done.stderr)
 
     def is_laid_as_policy_says(self):
         for name, member in self.members.items():

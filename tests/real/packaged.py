@@ -30,6 +30,8 @@ CONFIG = "/etc/popgate/popgate.toml"
 RUNS = 10
 CAP_NET_ADMIN = 1 << 12
 WATCHDOG = 2  # seconds
+# The number of an account.
+PERSON = 1001
 
 FETCH = """
 import poplib, ssl, sys
@@ -314,6 +316,46 @@ class Systemd(Life):
         self.configure()
         self.machine.run("systemctl", "start", "popgate.socket", "popgate.service")
 
+    def serves_a_person(self):
+        """By the manager of that person's services, while the service of the machine is stopped."""
+        self.machine.run("systemctl", "stop", "popgate.socket", "popgate.service")
+        self.machine.run("useradd", "--create-home", "--uid", str(PERSON), "ann")
+        self.machine.run("systemctl", "start", f"user@{PERSON}.service")
+
+        def ann(*command):
+            return self.machine.run("setpriv", "--reuid", str(PERSON), "--regid", str(PERSON), "--init-groups", "env",
+                                    "--chdir", "/home/ann", "HOME=/home/ann", f"XDG_RUNTIME_DIR=/run/user/{PERSON}",
+                                    *command).stdout
+
+        def show(name):
+            return ann("systemctl", "--user", "show", "--value", "--property", name, "popgate.service").strip()
+
+        output = ann("popgate", "install", "--user")
+        must("there are no settings yet" in output, output)
+        must(show("ActiveState") == "active" and "no settings yet" in show("StatusText"), show("StatusText"))
+        output = ann("popgate", "open", "--print")
+        must("http://127.0.0.1:9110/login?token=" in output, output)
+        self.write("/home/ann/.config/popgate/popgate.toml",
+                   '[[listen]]\naddress = "127.0.0.1:1110"\n[[upstream]]\nhost = "127.0.0.1"\n'
+                   f'port = {self.mailbox}\ntls = "off"\n')
+        output = ann("popgate", "install", "--user")
+        must("settings: /home/ann/.config/popgate/popgate.toml" in output, output)
+        must(show("ActiveState") == "active" and show("StatusText") == "serving", show("StatusText"))
+        self.filters(1110)
+        status = self.machine.run("cat", f"/proc/{show('MainPID')}/status").stdout
+        for line in (rf"Uid:\t{PERSON}\t", r"NoNewPrivs:\t1\n", r"Seccomp:\t2\n"):
+            must(re.search(line, status), f"{line} is not in its status:\n{status}")
+        before = show("MainPID")
+        ann("systemctl", "--user", "reload", "popgate.service")
+        must(show("MainPID") == before, "it is another process now")
+        must(os.path.exists(self.machine.path("/home/ann/.local/share/popgate/popgate.sqlite")), "the store is elsewhere")
+        output = ann("popgate", "uninstall", "--user")
+        must("settings and mail stay" in output, output)
+        must(show("LoadState") == "not-found", show("LoadState"))
+        self.machine.run("systemctl", "stop", f"user@{PERSON}.service")
+        self.machine.run("userdel", "--remove", "ann", fails=None)
+        self.machine.run("systemctl", "start", "popgate.socket", "popgate.service")
+
     def removes(self):
         super().removes()
         for unit in ("popgate.service", "popgate.socket"):
@@ -350,6 +392,7 @@ class Suite:
         self.check("the package has the expected files", package.has_what_it_should)
         self.check("its layout follows Debian's policy", package.is_laid_as_policy_says)
         self.check("its checksums and scripts are valid", package.has_sound_sums)
+        self.check("its entry in the menu of a desktop is valid", package.has_a_valid_menu_entry)
         self.check("its manual pages are without warnings", package.has_readable_pages)
         self.check("popgate.toml(5) has every setting", package.has_every_setting, ROOT)
         second = deb.build(ROOT, self.program, os.path.join(self.folder, "packages"), 2)
@@ -388,6 +431,7 @@ class Suite:
         self.check("it serves port 995, too", life.serves_tls)
         self.check("with the one capability that TPROXY needs it starts transparently", life.may_have_one_capability)
         self.check("a configuration with mistakes ends the start, once", life.refuses_a_bad_start)
+        self.check("a person's popgate is installed without root, serves, and is removed", life.serves_a_person)
         self.check("it is stopped and removed, but for configuration and data", life.removes)
         self.check("it is purged, and nothing is left", life.purges)
 
