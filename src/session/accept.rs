@@ -21,6 +21,7 @@ use crate::net::Stream;
 use crate::net::places::Place;
 use crate::net::proxy_protocol::{self, Addressed, HeaderError};
 use crate::net::quota::counted;
+use crate::platform::transparent_sockets::original_destination;
 
 /// Why the session is refused, and the stream if the client can be sent an error.
 pub(super) type Rejected = (Failure, Option<Stream>);
@@ -151,13 +152,6 @@ async fn addressed(
     }
 }
 
-/// The destination of a connection before a firewall's redirect; the kernel's connection tracking knows,
-/// if there was one.
 fn original(tcp: &TcpStream) -> Option<SocketAddr> {
-    let socket = SockRef::from(tcp);
-    let meant = match tcp.local_addr().ok()? {
-        SocketAddr::V4(_) => socket.original_dst_v4(),
-        SocketAddr::V6(_) => socket.original_dst_v6(),
-    };
-    meant.ok()?.as_socket()
+    original_destination(&SockRef::from(tcp), tcp.local_addr().ok()?)
 }
