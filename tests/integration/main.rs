@@ -80,6 +80,7 @@ mod verdicts;
 
 mod support;
 
+#[cfg(target_os = "linux")]
 mod desktop;
 mod first_run;
 mod first_run_consent;

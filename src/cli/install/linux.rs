@@ -129,14 +129,19 @@ fn checked(settings: Option<&Path>) -> Result<Option<Config>, Error> {
     for (number, listen) in config.listen.iter().enumerate() {
         let port = listen.address.port();
         if port != 0 && port < least {
-            problems.push(config.problem(
+            let mut problem = config.problem(
                 &format!("listen[{number}].address"),
                 format!(
                     "{}: ports below {least} are not for the services of a person, whatever the program may do by itself; write \
                      address = \"127.0.0.1:1110\" under [[listen]], and connect the mail program to that port",
                     listen.address
                 ),
-            ));
+            );
+            // The default comes from no file, and this one is where to write another.
+            if problem.file.is_empty() {
+                problem.file = settings.display().to_string();
+            }
+            problems.push(problem);
         }
     }
     match problems.is_empty() {
@@ -165,12 +170,18 @@ fn report(person: &Person, settings: Option<&Path>, config: Option<&Config>) -> 
                 ports.join(", ")
             )
         }
-        _ => format!(
-            "there are no settings yet: `popgate open`, or popgate in the menu, shows the pages that ask for them\nmail \
-             programs connect to the port that these pages name: ports below {} need a privilege here, so it is 1110 and \
-             not 110",
-            least_port()
-        ),
+        _ => {
+            let port = match least_port() {
+                least @ 111.. => format!(
+                    ": ports below {least} need a privilege here, so it is 1110 and not 110"
+                ),
+                _ => String::new(),
+            };
+            format!(
+                "there are no settings yet: `popgate open`, or popgate in the menu, shows the pages that ask for them\nmail \
+                 programs connect to the port that these pages name{port}"
+            )
+        }
     };
     format!(
         "popgate runs, and starts at each login of this account ({})\n{next}\n\

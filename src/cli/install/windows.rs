@@ -147,8 +147,11 @@ pub(super) fn install_for_person(_: Option<&Path>) -> Result<String, Error> {
     Err(for_person())
 }
 
+/// Only an administrator may start the service.
 pub(super) fn start_for_person() -> Result<(), Error> {
-    Err(for_person())
+    Err(Error::failed(
+        "no popgate answers; as administrator, start its service, `sc start popgate`, or install it, `popgate install`",
+    ))
 }
 
 pub(super) fn uninstall_for_person() -> Ended {
