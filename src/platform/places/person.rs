@@ -41,12 +41,10 @@ pub(super) fn by_xdg(user: u32, variable: impl Fn(&str) -> Option<OsString>) -> 
 /// As on macOS: one folder for both, where people do not look for files of their own.
 #[cfg(any(target_os = "macos", test))]
 pub(super) fn on_macos(user: u32, variable: impl Fn(&str) -> Option<OsString>) -> Option<Own> {
-    /// The least number of a person.
-    const PEOPLE: u32 = 500;
-    /// nobody is -2.
-    const NOBODY: u32 = u32::MAX - 1;
+    /// From the least number of a person on; nobody is -2.
+    const PEOPLE: std::ops::Range<u32> = 500..u32::MAX - 1;
 
-    if user < PEOPLE || user >= NOBODY {
+    if !PEOPLE.contains(&user) {
         return None;
     }
     let settings = home(&variable)?
