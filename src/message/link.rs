@@ -6,11 +6,16 @@
 mod protected;
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::{memchr_iter, memmem};
+use memchr::{memchr_iter, memmem::Finder};
 
 /// Limit on a link; the target is at its beginning.
 const LINK_LIMIT: usize = 2048;
+
+// Made once: a message may have thousands of short texts.
+static AFTER_SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("://"));
+static MAILTO: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("mailto:"));
 
 /// The link in an attribute, unless it points into the message itself.
 pub fn from_attribute(value: &str) -> Option<String> {
@@ -44,7 +49,7 @@ pub(crate) fn places_in_text(text: &str, limit: usize) -> Vec<Range<usize>> {
     let mut links = Vec::new();
     let mut at = 0;
     let bytes = text.as_bytes();
-    for colon in memmem::find_iter(bytes, b"://") {
+    for colon in AFTER_SCHEME.find_iter(bytes) {
         if links.len() >= limit {
             return links;
         }
@@ -78,7 +83,8 @@ pub(crate) fn places_in_text(text: &str, limit: usize) -> Vec<Range<usize>> {
             links.push(www..at);
         }
     }
-    for mailto in memmem::find_iter(bytes, b"mailto:").take(limit.saturating_sub(links.len())) {
+    let mailtos = MAILTO.find_iter(bytes);
+    for mailto in mailtos.take(limit.saturating_sub(links.len())) {
         links.push(mailto..mailto + link_length(&text[mailto..]));
     }
     links

@@ -4,8 +4,13 @@
 //! output is never larger than its input.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
+
+// Made once: a message may have thousands of short texts.
+static UUENCODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("begin "));
+static YENC: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("=ybegin "));
 
 /// A file in a text.
 #[derive(Debug, PartialEq, Eq)]
@@ -127,7 +132,7 @@ impl Iterator for Blocks<'_> {
 
 /// `begin 644 name`, followed by a line of the length that its first character declares.
 fn uuencode_line(text: &[u8], from: usize) -> Option<Range<usize>> {
-    line_that(text, from, b"begin ", |line, next| {
+    line_that(text, from, &UUENCODE, |line, next| {
         let mode = line[6..]
             .iter()
             .take_while(|byte| (b'0'..=b'7').contains(byte))
@@ -148,7 +153,7 @@ fn is_data(line: &[u8]) -> bool {
 }
 
 fn yenc_line(text: &[u8], from: usize) -> Option<Range<usize>> {
-    line_that(text, from, b"=ybegin ", |line, _| {
+    line_that(text, from, &YENC, |line, _| {
         memmem::find(line, b"name=").is_some()
     })
 }
@@ -156,10 +161,10 @@ fn yenc_line(text: &[u8], from: usize) -> Option<Range<usize>> {
 fn line_that(
     text: &[u8],
     from: usize,
-    start: &[u8],
+    start: &Finder<'_>,
     fits: impl Fn(&[u8], &[u8]) -> bool,
 ) -> Option<Range<usize>> {
-    let mut found = memmem::find_iter(&text[from..], start).map(|at| from + at);
+    let mut found = start.find_iter(&text[from..]).map(|at| from + at);
     found.find_map(|at| {
         let begins = at == 0 || matches!(text[at - 1], b'\n' | b'\r');
         let mut lines = lines(text, at).take(2);

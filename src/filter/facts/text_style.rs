@@ -1,5 +1,14 @@
 //! Measures of how a text is written: capitals, exclamations, sums of money.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+// Made once: a message may have thousands of short texts.
+static EURO: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\u{20ac}"));
+static POUND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\u{a3}"));
+static MILLION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("illion "));
+
 /// A currency sign and a number of at least thousands, or a million of a currency.
 pub(super) fn big_sum(text: &str) -> Option<&str> {
     const MILLIONS: [&[u8]; 4] = [
@@ -10,8 +19,8 @@ pub(super) fn big_sum(text: &str) -> Option<&str> {
     ];
     let bytes = text.as_bytes();
     let signs = memchr::memchr_iter(b'$', bytes)
-        .chain(memchr::memmem::find_iter(bytes, "\u{20ac}").map(|at| at + 2))
-        .chain(memchr::memmem::find_iter(bytes, "\u{a3}").map(|at| at + 1));
+        .chain(EURO.find_iter(bytes).map(|at| at + 2))
+        .chain(POUND.find_iter(bytes).map(|at| at + 1));
     for at in signs.take(200) {
         let rest = text
             .get(at + 1..)
@@ -28,7 +37,7 @@ pub(super) fn big_sum(text: &str) -> Option<&str> {
             return Some(number);
         }
     }
-    let at = memchr::memmem::find(bytes, b"illion ")?.checked_sub(1)?;
+    let at = MILLION.find(bytes)?.checked_sub(1)?;
     let found = MILLIONS.iter().any(|words| {
         let head = bytes.get(at..at + words.len());
         head.is_some_and(|head| head.eq_ignore_ascii_case(words))
