@@ -10,7 +10,7 @@ use crate::message::attached_file::File;
 use crate::message::decode::Encoding;
 use crate::message::homoglyphs::Letters;
 use crate::message::html::Anchor;
-use crate::message::mime::{Kind, TextForm};
+use crate::message::mime::{Kind, Part, TextForm};
 use crate::message::page_traits::PageTraits;
 use crate::message::visible_text::VisibleText;
 
@@ -86,7 +86,7 @@ pub struct PartInfo {
     /// The length of its encoded body.
     pub bytes: usize,
     /// The inspected content, if it is a file and was wanted.
-    pub file: Option<File>,
+    pub file: Option<Box<File>>,
 }
 
 /// A text part as displayed.
@@ -101,7 +101,27 @@ pub struct TextPart {
     /// The decoded source, if wanted.
     pub source: String,
     /// The traits of the HTML, if it is HTML.
-    pub traits: Option<PageTraits>,
+    pub traits: Option<Box<PageTraits>>,
+}
+
+impl PartInfo {
+    /// Without the content of a file.
+    fn of(part: Part<'_>) -> Self {
+        Self {
+            declared: part.declared,
+            kind: part.kind,
+            form: part.form,
+            charset: part.charset,
+            name: part.name,
+            name_turned: part.name_turned,
+            attached: part.attached,
+            contradicts: part.contradicts,
+            encoding: part.encoding,
+            parent: part.parent,
+            bytes: part.body.len(),
+            file: None,
+        }
+    }
 }
 
 impl Content {
@@ -120,7 +140,7 @@ impl Content {
 
     /// The traits of each HTML part.
     pub fn page_traits(&self) -> impl Iterator<Item = &PageTraits> {
-        self.texts.iter().filter_map(|text| text.traits.as_ref())
+        self.texts.iter().filter_map(|text| text.traits.as_deref())
     }
 }
 

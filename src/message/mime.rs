@@ -67,7 +67,7 @@ pub struct Part<'a> {
 }
 
 /// Calls `visit` for each part, the message itself first.
-pub fn walk(raw: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(&Part<'_>)) {
+pub fn walk(raw: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(Part<'_>)) {
     let mut walk = Walk {
         visit,
         work,
@@ -78,7 +78,7 @@ pub fn walk(raw: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(&Part<'_>)) {
 }
 
 struct Walk<'v, 's> {
-    visit: &'v mut dyn FnMut(&Part<'_>),
+    visit: &'v mut dyn FnMut(Part<'_>),
     work: &'v Work<'s>,
     left: usize,
     parent: Option<usize>,
@@ -96,23 +96,24 @@ impl Walk<'_, '_> {
         match part.kind {
             Kind::Multipart | Kind::Message if is_too_deep => {
                 self.work.leave_out(1);
-                self.visit(&Part {
+                self.visit(Part {
                     kind: Kind::Plain,
                     ..part
                 });
             }
             Kind::Multipart => self.multipart(part, &boundaries, depth),
             Kind::Message => {
-                let number = self.visit(&part);
+                let (encoding, body) = (part.encoding, part.body);
+                let number = self.visit(part);
                 // RFC 2046 section 5.2.1 forbids encoding it, but encoded messages occur, and clients decode them.
-                let body = &part.body[..self.work.afford(part.body.len(), decode::WORK)];
-                let inner: Cow<'_, [u8]> = decode::bytes(part.encoding, body);
+                let body = &body[..self.work.afford(body.len(), decode::WORK)];
+                let inner: Cow<'_, [u8]> = decode::bytes(encoding, body);
                 self.parent = Some(number);
                 self.entity(&inner, depth + 1, "text/plain");
             }
             Kind::Plain if part.encoding == Encoding::Identity => self.text(part),
             Kind::Plain | Kind::Html | Kind::Data => {
-                self.visit(&part);
+                self.visit(part);
             }
         }
     }
@@ -128,7 +129,7 @@ impl Walk<'_, '_> {
     }
 
     /// Visits a part; returns its index.
-    fn visit(&mut self, part: &Part<'_>) -> usize {
+    fn visit(&mut self, part: Part<'_>) -> usize {
         let number = PART_LIMIT - self.left;
         self.left = self.left.saturating_sub(1);
         (self.visit)(part);
@@ -161,7 +162,7 @@ impl Walk<'_, '_> {
         } else {
             "text/plain"
         };
-        let number = self.visit(&part);
+        let number = self.visit(part);
         for inner in parts {
             if inner.trim_ascii().is_empty() {
                 self.work.spend(BLANK_WORK);
@@ -184,7 +185,7 @@ impl Walk<'_, '_> {
         for found in blocks {
             let text = &body[start..found.whole.start];
             if parent.is_none() || !text.trim_ascii().is_empty() {
-                let number = self.visit(&Part {
+                let number = self.visit(Part {
                     body: text,
                     ..part.clone()
                 });
@@ -195,7 +196,7 @@ impl Walk<'_, '_> {
                 return;
             }
             let name = String::from_utf8_lossy(&body[found.name]).into_owned();
-            self.visit(&Part {
+            self.visit(Part {
                 declared: None,
                 kind: kind::of("application/octet-stream", Some(&name)),
                 form: kind::form(None, Some(&name)),
@@ -214,7 +215,7 @@ impl Walk<'_, '_> {
         }
         let rest = &body[start..];
         if parent.is_none() || !rest.trim_ascii().is_empty() {
-            self.visit(&Part { body: rest, ..part });
+            self.visit(Part { body: rest, ..part });
         }
     }
 }

@@ -68,7 +68,7 @@ impl Parameters {
     pub fn full(&self) -> Option<String> {
         match &self.subtype {
             _ if self.main.is_empty() => None,
-            Some(subtype) => Some(format!("{}/{subtype}", self.main)),
+            Some(subtype) => Some([&*self.main, "/", subtype].concat()),
             None => Some(self.main.clone()),
         }
     }
@@ -81,6 +81,11 @@ impl Parameters {
 
     /// A parameter's text: by RFC 2231 if it is in that form, else with encoded words decoded.
     pub fn text(&self, name: &str) -> Option<String> {
+        // Most values have none with this name, in whatever form.
+        let mut all = self.parameters.iter();
+        if !all.any(|one| one.name.starts_with(name)) {
+            return None;
+        }
         self.extended(name)
             .or_else(|| self.continued(name))
             .or_else(|| self.raw(name).next().map(encoded_word::text))

@@ -132,22 +132,8 @@ impl<'m, 's> Collector<'m, 's> {
     }
 
     /// Takes a part during the MIME walk.
-    fn part(&mut self, part: &Part<'_>) {
+    fn part(&mut self, part: Part<'_>) {
         let number = self.content.parts.len();
-        self.content.parts.push(PartInfo {
-            file: None,
-            declared: part.declared.clone(),
-            kind: part.kind,
-            form: part.form,
-            charset: part.charset.clone(),
-            name: part.name.clone(),
-            name_turned: part.name_turned,
-            attached: part.attached,
-            contradicts: part.contradicts,
-            encoding: part.encoding,
-            parent: part.parent,
-            bytes: part.body.len(),
-        });
         let wanted = self.wanted;
         let has_file = part.attached || part.name.is_some() || part.kind == Kind::Data;
         let is_leaf = !matches!(part.kind, Kind::Multipart | Kind::Message);
@@ -173,6 +159,7 @@ impl<'m, 's> Collector<'m, 's> {
                 body: Body::of(self.raw, part.body),
             });
         }
+        self.content.parts.push(PartInfo::of(part));
     }
 
     /// Decodes the waiting parts: the types of all files, then texts, archives, and last PDFs, which cost most.
@@ -180,7 +167,7 @@ impl<'m, 's> Collector<'m, 's> {
         for one in waiting.iter().filter(|one| one.is_file) {
             let part = &mut self.content.parts[one.number];
             let body = one.body.octets(self.raw);
-            part.file = Some(File::of(part.encoding, body, self.work));
+            part.file = Some(Box::new(File::of(part.encoding, body, self.work)));
         }
         for one in waiting.iter().filter(|one| one.is_text) {
             let part = &self.content.parts[one.number];
@@ -351,7 +338,7 @@ impl<'m, 's> Collector<'m, 's> {
             }
         }
         shown.text = page.text;
-        shown.traits = Some(page.traits);
+        shown.traits = Some(Box::new(page.traits));
         self.links
             .extend(page.links.into_iter().map(|link| (number, link)));
         self.anchors
