@@ -23,9 +23,9 @@ use boundary::Parts;
 /// and a stack frame.
 const DEPTH_LIMIT: usize = 128;
 
-/// Limit on parts: what is kept per part must not grow with the message. A digest may have a hundred; the budget of
-/// work suffices for about this many.
-const PART_LIMIT: usize = 20_000;
+/// Limit on parts: what is kept per part must not grow with the message. A digest may have a hundred. What follows is
+/// read as one page, so that its words and links count.
+const PART_LIMIT: usize = 5_000;
 
 /// Limit on the fields that declare the type of one part.
 const TYPE_LIMIT: usize = 4;
@@ -86,6 +86,10 @@ struct Walk<'v, 's> {
 
 impl Walk<'_, '_> {
     fn entity(&mut self, raw: &[u8], depth: usize, default: &str) {
+        if self.left == 0 {
+            self.rest(raw, Kind::Html, self.parent, 1);
+            return;
+        }
         let header = header_end(raw);
         if !self.takes_part(HEADER_WORK * header as u64) {
             return;
@@ -163,14 +167,39 @@ impl Walk<'_, '_> {
             "text/plain"
         };
         let number = self.visit(part);
-        for inner in parts {
+        let mut parts = parts;
+        while let Some(inner) = parts.next() {
             if inner.trim_ascii().is_empty() {
                 self.work.spend(BLANK_WORK);
                 continue;
             }
+            if self.left == 0 {
+                let from = inner.as_ptr().addr() - body.as_ptr().addr();
+                self.rest(&body[from..], Kind::Html, Some(number), 1 + parts.count());
+                return;
+            }
             self.parent = Some(number);
             self.entity(inner, depth + 1, default);
         }
+    }
+
+    /// Visits what follows the last part that is read, as one text, in place of so many parts.
+    fn rest(&mut self, body: &[u8], kind: Kind, parent: Option<usize>, parts: usize) {
+        self.work.end();
+        self.work.leave_out(parts);
+        self.visit(Part {
+            kind,
+            declared: None,
+            form: TextForm::AsIs,
+            charset: None,
+            name: None,
+            name_turned: false,
+            attached: false,
+            contradicts: false,
+            parent,
+            encoding: Encoding::Identity,
+            body,
+        });
     }
 
     /// Plain text, which may contain uuencoded files: clients show them as attachments.
@@ -190,6 +219,10 @@ impl Walk<'_, '_> {
                     ..part.clone()
                 });
                 parent.get_or_insert(number);
+            }
+            if self.left == 0 {
+                self.rest(&body[found.whole.start..], Kind::Plain, parent, 1);
+                return;
             }
             start = found.whole.end;
             if !self.takes_part(0) {

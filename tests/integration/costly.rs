@@ -150,6 +150,7 @@ fn structures(size: usize) -> Vec<(&'static str, Vec<u8>)> {
     };
     [
         ("empty parts", multipart("X: y", "", size)),
+        ("small parts, text last", text_last("X: y", "x", size)),
         ("parameters", multipart(&parameters("a"), "x", size)),
         (
             "continued parameters",

@@ -128,9 +128,24 @@ fn depth_and_number_of_parts_are_limited() {
     let deep = "Content-Type: message/rfc822\n\n".repeat(20_000);
     assert_eq!(shown(&deep).len(), DEPTH_LIMIT + 1);
     let wide = "--a\n\nx\n".repeat(20_000);
-    let wide = format!("Content-Type: multipart/mixed; boundary=a\n\n{wide}");
-    assert_eq!(shown(&wide).len(), PART_LIMIT);
+    let wide = format!("Content-Type: multipart/mixed; boundary=a\n\n{wide}--a\n\nlast\n");
+    assert_eq!(shown(&wide).len(), PART_LIMIT + 1);
     let work = Work::new(1 << 30);
     walk(wide.as_bytes(), &work, &mut |_| ());
-    assert_eq!(work.left_out(), 1);
+    assert_eq!(work.left_out(), 20_002 - PART_LIMIT);
+}
+
+#[test]
+fn what_follows_the_last_part_that_is_read_is_text() {
+    let many = "--a\n\nx\n".repeat(PART_LIMIT - 1);
+    let rest = "--a\nContent-Type: text/html\n\n<p>y\n--a\n\nz";
+    let parts = shown(&format!(
+        "Content-Type: multipart/mixed; boundary=a\n\n{many}{rest}"
+    ));
+    let last = "Html \"Content-Type: text/html\\n\\n<p>y\\n--a\\n\\nz\"";
+    assert_eq!(parts.last().map(String::as_str), Some(last));
+    let files = "begin 644 a\n#0V%T\nend\n".repeat(PART_LIMIT);
+    let parts = shown(&format!("\n{files}words"));
+    let last = "Plain \"begin 644 a\\n#0V%T\\nend\\nwords\"";
+    assert_eq!(parts.last().map(String::as_str), Some(last));
 }
