@@ -18,6 +18,10 @@ use crate::message::visible_text::{VisibleTextBuilder, cut};
 use crate::message::work::{Stage, Work};
 use crate::message::{calendar, decode, flowed, link, qr_code, quoted};
 
+/// Limit on the octets of web pages that are read in all archives of a message: a page or two with their pictures. Who
+/// attaches more wants filters to be busy.
+const ARCHIVED_LIMIT: usize = 512 << 10;
+
 /// Units of work per octet of plain text, per octet that is not ASCII, and per octet of a link in it.
 const TEXT_WORK: u64 = 2;
 const LETTERS_WORK: u64 = 6;
@@ -46,8 +50,9 @@ struct Collector<'m, 's> {
     links: Vec<(usize, String)>,
     anchors: Vec<(usize, Anchor)>,
     tags: Vec<(usize, String)>,
-    /// What is left of the text limit.
+    /// What is left of the text limit, and of that of pages in archives.
     room: usize,
+    room_archived: usize,
     waiting: Vec<Waiting>,
 }
 
@@ -105,6 +110,7 @@ impl<'m, 's> Collector<'m, 's> {
             anchors: Vec::new(),
             tags: Vec::new(),
             room: TEXT_LIMIT,
+            room_archived: ARCHIVED_LIMIT,
             waiting: Vec::new(),
         }
     }
@@ -260,14 +266,22 @@ impl<'m, 's> Collector<'m, 's> {
     /// Reads a web page in an archive: it would open in a browser.
     fn archived_page(&mut self, number: usize, page: &[u8]) {
         let wanted = self.wanted;
-        if wanted.text || wanted.source || wanted.tags {
+        if !(wanted.text || wanted.source || wanted.tags) {
+            return;
+        }
+        let body = &page[..page.len().min(self.room_archived)];
+        self.room_archived -= body.len();
+        if body.len() < page.len() {
+            self.work.leave_out(1);
+        }
+        if !body.is_empty() {
             self.text(&TextSource {
                 number,
                 kind: Kind::Html,
                 form: TextForm::AsIs,
                 charset: None,
                 encoding: Encoding::Identity,
-                body: page,
+                body,
             });
         }
     }
