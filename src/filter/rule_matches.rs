@@ -69,6 +69,7 @@ impl RuleMatches {
     }
 
     /// Whether a phrase was counted.
+    #[inline]
     pub(crate) fn has_seen(&self, phrase: usize) -> bool {
         self.seen[phrase / 64] >> (phrase % 64) & 1 != 0
     }

@@ -223,8 +223,10 @@ impl Scanner {
         };
         let found = |at: Span<usize>, number: u32| {
             // Words count in the order in which they end, and are found in that in which they begin.
-            let ended = open.iter().take_while(|word| word.0 <= at.start).count();
-            open.drain(..ended).for_each(|word| count(word, matches));
+            if open.first().is_some_and(|word| word.0 <= at.start) {
+                let ended = open.iter().take_while(|word| word.0 <= at.start).count();
+                open.drain(..ended).for_each(|word| count(word, matches));
+            }
             finds += 1;
             if finds % FINDS_TOGETHER == 0 && !work.spend(FINDS_TOGETHER * FIND_WORK) {
                 return Err(());
@@ -271,9 +273,10 @@ impl Scanner {
                 Find::Near { near, group, open } => {
                     if open || is_closed {
                         let near = near as usize;
-                        begun.push(near);
-                        let rule = &self.nears[near];
-                        rule.saw(
+                        if !last[near].has_begun() {
+                            begun.push(near);
+                        }
+                        self.nears[near].saw(
                             usize::from(group),
                             text,
                             at.clone(),

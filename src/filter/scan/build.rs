@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::finds::{Find, Finds};
 use super::folded::{composed, folded};
 use super::loose_set::LooseSet;
-use super::near::NearRule;
+use super::near::{ENOUGH, NearRule};
 use super::word_index::WordIndex;
 use super::{LOOSE_TOGETHER, Placed, Scanner, Search};
 use crate::filter::lists::Lists;
@@ -73,7 +73,7 @@ impl Scanner {
                     spell(text, find, words);
                 }
             }
-            Test::Near(near) => self.add_near(number, near, words),
+            Test::Near(near) => self.add_near(number, rule.at_least, near, words),
             Test::Regex(pattern) => {
                 let regex = self.regexes.len();
                 let literals = pattern.literals.iter();
@@ -103,7 +103,7 @@ impl Scanner {
         }
     }
 
-    fn add_near(&mut self, number: usize, rule: &Near, words: &mut Vec<Word>) {
+    fn add_near(&mut self, number: usize, at_least: u32, rule: &Near, words: &mut Vec<Word>) {
         let near = self.nears.len();
         for (group, list) in rule.groups.iter().enumerate() {
             for text in list {
@@ -120,6 +120,7 @@ impl Scanner {
             rule: number,
             groups: rule.groups.len(),
             within: rule.within,
+            enough: at_least.max(ENOUGH),
         });
     }
 

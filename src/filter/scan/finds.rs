@@ -26,6 +26,7 @@ impl Finds {
         }
     }
 
+    #[inline]
     pub(super) fn of(&self, word: u32) -> &[Find] {
         let word = word as usize;
         let start = word.checked_sub(1).map_or(0, |before| self.ends[before]);

@@ -8,16 +8,35 @@ pub(super) struct NearRule {
     pub(super) rule: usize,
     pub(super) groups: usize,
     pub(super) within: usize,
+    /// After so many matches it is not searched for any more.
+    pub(super) enough: u32,
 }
 
-/// Where the last word of each group was seen in a text.
-#[derive(Debug, Clone, Default)]
-pub(super) struct LastSeen([Option<(usize, usize)>; GROUPS]);
+/// The matches of a rule that are counted even if it needs fewer: more than a report shows.
+pub(super) const ENOUGH: u32 = 16;
+
+/// Where the last word of each group was seen in a text: its start and end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct LastSeen {
+    places: [(u32, u32); GROUPS],
+    /// A bit for each group of which a word was seen.
+    groups: u8,
+}
 
 /// The most groups of a rule.
 const GROUPS: usize = 4;
 
+impl LastSeen {
+    /// Whether a word of a group was seen since the last match.
+    #[inline]
+    pub(super) fn has_begun(&self) -> bool {
+        self.groups != 0
+    }
+}
+
 impl NearRule {
+    /// Takes a word of a group.
+    #[inline]
     pub(super) fn saw(
         &self,
         group: usize,
@@ -26,15 +45,24 @@ impl NearRule {
         last: &mut LastSeen,
         matches: &mut RuleMatches,
     ) {
-        last.0[group] = Some((at.start, at.end));
-        let mut seen = [(0, 0); GROUPS];
-        let seen = &mut seen[..self.groups];
-        for (place, last) in seen.iter_mut().zip(&last.0) {
-            match last {
-                Some(last) => *place = *last,
-                None => return,
-            }
+        // Texts are far shorter than 4 GiB.
+        last.places[group] = (at.start as u32, at.end as u32);
+        last.groups |= 1 << group;
+        // Of most rules, words of one group are all that a text has.
+        if u32::from(last.groups) == (1 << self.groups) - 1 {
+            self.saw_all(text, last, matches);
         }
+    }
+
+    /// Checks whether the words are close to each other, if more matches are needed.
+    fn saw_all(&self, text: &str, last: &mut LastSeen, matches: &mut RuleMatches) {
+        if matches.count(self.rule) >= self.enough {
+            return;
+        }
+        let mut seen = last
+            .places
+            .map(|(start, end)| (start as usize, end as usize));
+        let seen = &mut seen[..self.groups];
         seen.sort_unstable();
         let apart = |pair: &[(usize, usize)]| {
             // One word may be part of phrases of two groups.
