@@ -178,6 +178,8 @@ struct Reader<'w, 's> {
     empty: usize,
     /// Consecutive line breaks.
     breaks: usize,
+    /// Whether the message has more elements than are read.
+    is_beyond_limit: bool,
 }
 
 /// The current tag.
@@ -202,6 +204,20 @@ struct Tag {
     holds_html: bool,
     /// The tag in stored form.
     kept: String,
+    /// Whether it has attributes, or anything but its element and stored form is set.
+    has_more: bool,
+}
+
+impl Tag {
+    /// Begins a tag of this element.
+    fn begin(&mut self, element: Element) {
+        // Most tags have no attributes, and what these set is much to reset.
+        if self.has_more {
+            *self = Self::default();
+        }
+        self.kept.clear();
+        self.element = element;
+    }
 }
 
 struct OpenAnchor {
@@ -282,6 +298,7 @@ impl<'w, 's> Reader<'w, 's> {
             opened: 0,
             empty: 0,
             breaks: 0,
+            is_beyond_limit: false,
         }
     }
 
@@ -342,7 +359,7 @@ impl<'w, 's> Reader<'w, 's> {
             self.reconstruct_formatting();
         }
         self.ended_in_letter = text.ends_with(|letter: char| letter.is_ascii_alphabetic());
-        match self.open.look().unseen() {
+        match self.open.unseen() {
             Some(why) => self.shown.conceal(text, why),
             None => {
                 let is_within =

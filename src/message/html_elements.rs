@@ -48,6 +48,7 @@ impl Default for Element {
 impl Deref for Element {
     type Target = Traits;
 
+    #[inline]
     fn deref(&self) -> &Traits {
         self.traits
     }

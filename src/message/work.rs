@@ -68,6 +68,10 @@ impl Partial {
 /// Units of work between two checks of the stop signal.
 const STOP_CHECK_INTERVAL: u64 = 1 << 16;
 
+/// Limit on the elements of all pages of a message. Reports with thousands of rows have half as many in what is judged of a
+/// message at most.
+const ELEMENT_LIMIT: u32 = 50_000;
+
 /// What the rules may still use after a stop signal: about ten milliseconds.
 const AFTER_STOP: u64 = 10_000_000;
 
@@ -86,6 +90,8 @@ pub struct Work<'s> {
     next_stop_check: Cell<u64>,
     partial: Cell<Option<Partial>>,
     left_out: Cell<usize>,
+    /// How many elements may still be opened.
+    elements: Cell<u32>,
 }
 
 impl<'s> Work<'s> {
@@ -102,6 +108,7 @@ impl<'s> Work<'s> {
             next_stop_check: Cell::new(STOP_CHECK_INTERVAL),
             partial: Cell::new(None),
             left_out: Cell::new(0),
+            elements: Cell::new(ELEMENT_LIMIT),
         }
     }
 
@@ -155,6 +162,7 @@ impl<'s> Work<'s> {
 
     /// Counts work that is about to be done. If it returns false, the budget does not suffice and the work must not be
     /// done.
+    #[inline]
     pub fn spend(&self, units: u64) -> bool {
         let spent = self.spent.get() + units;
         if spent >= self.next_stop_check.get() {
@@ -209,6 +217,13 @@ impl<'s> Work<'s> {
     /// Counts parts of the message that were left out.
     pub fn leave_out(&self, parts: usize) {
         self.left_out.set(self.left_out.get() + parts);
+    }
+
+    /// Counts an element of a page; false if there were too many.
+    pub(crate) fn take_element(&self) -> bool {
+        let left = self.elements.get();
+        self.elements.set(left.saturating_sub(1));
+        left > 0
     }
 
     /// How many parts of the message were left out.

@@ -29,6 +29,7 @@ impl Attribute {
 impl Reader<'_, '_> {
     pub(super) fn attribute_begins(&mut self, name: &[u8]) {
         let tag = self.tag.element.name;
+        self.tag.has_more = true;
         self.attribute = match name {
             b"href" if tag == Name::BASE => Attribute::Base,
             b"href" | b"xlink:href" => Attribute::Link {

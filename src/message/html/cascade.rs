@@ -151,6 +151,7 @@ impl Cascade {
     }
 
     /// Whether the tag's attributes are needed for selector matching.
+    #[inline]
     pub(super) fn collects(&self) -> bool {
         !self.tokens.is_empty()
     }
@@ -219,6 +220,7 @@ impl Cascade {
     }
 
     /// Whether selectors match preceding siblings.
+    #[inline]
     pub(super) fn compares_siblings(&self) -> bool {
         self.sheets
             .as_ref()
@@ -253,6 +255,7 @@ impl Cascade {
     }
 
     /// The tokens of the tag, for selector matching.
+    #[inline]
     pub(super) fn tokens(&self) -> &[Token] {
         &self.tokens
     }

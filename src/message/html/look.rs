@@ -52,9 +52,14 @@ impl Look {
         right_to_left: false,
     };
 
-    /// The look of an element with this style and display, inside an element with this look.
-    pub(super) fn within(&self, own: &Style, display: Display) -> Self {
+    /// The look of an element with this display and this style, if it has one, inside an element with this look.
+    pub(super) fn within(&self, own: Option<&Style>, display: Display) -> Self {
         let mut look = *self;
+        // Most elements have none.
+        let Some(own) = own else {
+            look.gone |= display == Display::Nothing;
+            return look;
+        };
         look.gone |= own.is_gone(display);
         look.invisible = own.hidden.unwrap_or(look.invisible);
         look.off |= own.is_off();
@@ -74,7 +79,13 @@ impl Look {
         look
     }
 
+    /// Whether text is seen as within another look, if neither has a style that the other lacks.
+    pub(super) fn shows_like(&self, other: &Self) -> bool {
+        (self.gone, self.is_aside) == (other.gone, other.is_aside)
+    }
+
     /// Why its text is not seen, or `None` if it is.
+    #[inline]
     pub(super) fn unseen(&self) -> Option<Unseen> {
         if self.gone || self.invisible || self.size < NO_SIZE {
             Some(Unseen::Hidden)

@@ -3,7 +3,7 @@
 //! In: elements as their tags come; out: which of them a tag closes, and which formatting elements are reconstructed.
 //! Its work is linear in the tags: whether a tag closes anything is known without a search.
 
-use super::look::Look;
+use super::look::{Look, Unseen};
 use crate::message::html_elements as elements;
 use crate::message::html_elements::{Element, Kinds, Name};
 use crate::message::style::{Display, Style};
@@ -22,8 +22,11 @@ const ACTIVE_FORMATTING: usize = 16;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct OpenElement {
     pub(super) element: Element,
-    pub(super) own: Style,
+    /// The index of its own style, if it has any.
+    own: Option<u32>,
     pub(super) look: Look,
+    /// Why its text is not seen, if it is not.
+    unseen: Option<Unseen>,
     pub(super) display: Display,
     pub(super) is_code: bool,
     /// An element of SVG or MathML.
@@ -39,6 +42,15 @@ pub(super) struct OpenElement {
     markers: u32,
 }
 
+/// An element that was closed.
+pub(super) struct Closed {
+    pub(super) element: Element,
+    pub(super) display: Display,
+    pub(super) direction: Direction,
+    /// Whether its text was rendered.
+    pub(super) is_rendered: bool,
+}
+
 /// What an element does to the writing direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -47,22 +59,41 @@ pub(super) enum Direction {
     Block,
 }
 
+/// A formatting element that is opened again.
+#[derive(Debug)]
+pub(super) struct Reopened {
+    pub(super) element: Element,
+    pub(super) own: Option<Style>,
+    /// The number of markers where it was closed.
+    markers: u32,
+}
+
 /// The open elements, the outermost first.
 #[derive(Debug, Default)]
 pub(super) struct OpenElements {
     stack: Vec<OpenElement>,
+    /// The styles of those that have one; most have none, and a page may open a hundred thousand.
+    styles: Vec<Style>,
     pub(super) path: ElementPath,
-    /// Formatting elements to reconstruct: closed together with an outer element, with the number of markers there.
-    active_formatting: Vec<(OpenElement, u32)>,
+    /// Formatting elements to reconstruct: closed together with an outer element.
+    active_formatting: Vec<Reopened>,
 }
 
 impl OpenElements {
+    #[inline]
     pub(super) fn last(&self) -> Option<&OpenElement> {
         self.stack.last()
     }
 
+    #[inline]
     pub(super) fn look(&self) -> Look {
         self.stack.last().map_or(Look::PLAIN, |last| last.look)
+    }
+
+    /// Why text here is not seen, if it is not.
+    #[inline]
+    pub(super) fn unseen(&self) -> Option<Unseen> {
+        self.stack.last()?.unseen
     }
 
     /// Whether a table is open.
@@ -73,11 +104,13 @@ impl OpenElements {
     }
 
     /// Whether text here is not rendered, as in scripts and styles.
+    #[inline]
     pub(super) fn is_code(&self) -> bool {
         self.stack.last().is_some_and(|last| last.is_code)
     }
 
     /// Whether a start tag here begins a foreign element.
+    #[inline]
     pub(super) fn is_foreign(&self) -> bool {
         let last = self.stack.last();
         last.is_some_and(|last| last.is_foreign && !last.is_integration_point)
@@ -87,25 +120,36 @@ impl OpenElements {
     pub(super) fn push(
         &mut self,
         element: Element,
-        own: Style,
+        own: Option<Style>,
         tokens: &[Token],
         is_foreign: bool,
-    ) -> OpenElement {
+    ) {
         let outer = self.stack.last();
         let (kind, special) = match is_foreign {
             true => (0, 0),
             false => (element.kind, element.special),
         };
         let bounds = special != 0 && element.bounds_scope();
-        let display = own.display.unwrap_or_else(|| element.display(is_foreign));
+        let display = own.and_then(|own| own.display);
+        let display = display.unwrap_or_else(|| element.display(is_foreign));
         let mut look = outer
             .map_or(Look::PLAIN, |outer| outer.look)
-            .within(&own, display);
+            .within(own.as_ref(), display);
         look.is_aside |= !is_foreign && element.has(elements::FALLBACK);
-        let opened = OpenElement {
+        let unseen = match outer {
+            // Most elements look like the one around them.
+            Some(outer) if own.is_none() && look.shows_like(&outer.look) => outer.unseen,
+            _ => look.unseen(),
+        };
+        let own = own.map(|own| {
+            self.styles.push(own);
+            self.styles.len() as u32 - 1
+        });
+        self.stack.push(OpenElement {
             element,
             own,
             look,
+            unseen,
             display,
             is_code: outer.is_some_and(|outer| outer.is_code) || element.is_code(is_foreign),
             is_integration_point: is_foreign && element.has(elements::INTEGRATION_POINT),
@@ -120,10 +164,8 @@ impl OpenElements {
             },
             markers: outer.map_or(0, |outer| outer.markers)
                 + u32::from(!is_foreign && element.has(elements::MARKER)),
-        };
+        });
         self.path.push(tokens);
-        self.stack.push(opened);
-        opened
     }
 
     /// Notes that the innermost element is a MathML annotation that does not contain HTML.
@@ -131,6 +173,7 @@ impl OpenElements {
         if let Some(last) = self.stack.last_mut() {
             last.is_integration_point = false;
             last.look.gone = true;
+            last.unseen = last.look.unseen();
         }
     }
 
@@ -193,22 +236,45 @@ impl OpenElements {
     }
 
     /// Pops the innermost element.
-    pub(super) fn pop(&mut self, is_target: bool) -> Option<OpenElement> {
-        let popped = self.stack.pop()?;
-        self.path.truncate(self.stack.len());
-        let outer = self.stack.last().map_or(0, |last| last.markers);
-        if popped.markers > outer {
+    pub(super) fn pop(&mut self, is_target: bool) -> Option<Closed> {
+        let (popped, outer) = self.stack.split_last()?;
+        let (own, markers) = (popped.own, popped.markers);
+        let is_reopened =
+            !is_target && !popped.is_foreign && popped.element.has(elements::FORMATTING);
+        let closed = Closed {
+            element: popped.element,
+            display: popped.display,
+            direction: popped.direction,
+            is_rendered: !popped.look.gone && !popped.is_code,
+        };
+        let outer_markers = outer.last().map_or(0, |last| last.markers);
+        if markers > outer_markers {
             self.active_formatting
-                .retain(|(_, markers)| *markers <= outer);
-        } else if !is_target && !popped.is_foreign && popped.element.has(elements::FORMATTING) {
-            let entry = (popped, popped.markers);
+                .retain(|one| one.markers <= outer_markers);
+        } else if is_reopened {
+            let entry = Reopened {
+                element: closed.element,
+                own: self.style(own),
+                markers,
+            };
             if self.active_formatting.len() == ACTIVE_FORMATTING {
                 self.active_formatting[0] = entry;
             } else {
                 self.active_formatting.insert(0, entry);
             }
         }
-        Some(popped)
+        let depth = self.stack.len() - 1;
+        self.stack.truncate(depth);
+        self.path.truncate(depth);
+        if let Some(own) = own {
+            self.styles.truncate(own as usize);
+        }
+        Some(closed)
+    }
+
+    /// A style by its index.
+    fn style(&self, own: Option<u32>) -> Option<Style> {
+        self.styles.get(own? as usize).copied()
     }
 
     pub(super) fn depth(&self) -> usize {
@@ -216,7 +282,8 @@ impl OpenElements {
     }
 
     /// The formatting elements to reconstruct here.
-    pub(super) fn take_active_formatting(&mut self) -> Vec<OpenElement> {
+    #[inline]
+    pub(super) fn take_active_formatting(&mut self) -> Vec<Reopened> {
         if self.active_formatting.is_empty() {
             return Vec::new();
         }
@@ -224,10 +291,9 @@ impl OpenElements {
         let (now, later) = self
             .active_formatting
             .drain(..)
-            .partition(|(_, of)| *of == markers);
+            .partition(|one| one.markers == markers);
         self.active_formatting = later;
-        let now: Vec<(OpenElement, u32)> = now;
-        now.into_iter().map(|(element, _)| element).collect()
+        now
     }
 
     /// Ends a formatting element around elements that stay open, or one that would be reconstructed (HTML standard
@@ -236,7 +302,7 @@ impl OpenElements {
         if let Some(at) = self
             .active_formatting
             .iter()
-            .rposition(|(open, _)| open.element.name == name)
+            .rposition(|one| one.element.name == name)
         {
             self.active_formatting.remove(at);
             return 1;
@@ -261,8 +327,9 @@ impl OpenElements {
             let outer = at
                 .checked_sub(1)
                 .map_or(Look::PLAIN, |outer| self.stack[outer].look);
-            let (own, display) = (self.stack[at].own, self.stack[at].display);
-            self.stack[at].look = outer.within(&own, display);
+            let (own, display) = (self.style(self.stack[at].own), self.stack[at].display);
+            self.stack[at].look = outer.within(own.as_ref(), display);
+            self.stack[at].unseen = self.stack[at].look.unseen();
         }
         self.stack.len() - at
     }

@@ -113,12 +113,14 @@ impl Shown {
     }
 
     /// Notes where a box begins or ends.
+    #[inline]
     pub(super) fn part(&mut self) {
         self.decide();
         self.faint.space();
     }
 
     /// Adds the undecided text: it is not within a word.
+    #[inline]
     pub(super) fn decide(&mut self) {
         if !self.undecided.is_empty() {
             self.text.push(&std::mem::take(&mut self.undecided));

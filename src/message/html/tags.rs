@@ -4,8 +4,8 @@
 
 use html5gum::State;
 
-use super::open_elements::{Direction, OpenElement};
-use super::{Attribute, Reader, Tag};
+use super::open_elements::{Direction, OpenElements};
+use super::{Attribute, Reader};
 use crate::message::bidi;
 use crate::message::charset::as_utf_8;
 use crate::message::html_elements as elements;
@@ -34,13 +34,10 @@ impl Reader<'_, '_> {
         self.traits.centered |= element.name == Name::CENTER;
         self.traits.scripts += usize::from(element.name == Name::SCRIPT);
         self.attribute = Attribute::Other;
-        self.tag = Tag {
-            element: match element.name {
-                Name::IMAGE => Element::of(Name::IMG),
-                _ => element,
-            },
-            ..Tag::default()
-        };
+        self.tag.begin(match element.name {
+            Name::IMAGE => Element::of(Name::IMG),
+            _ => element,
+        });
         // Office, and web pages in mail, have namespaces and custom elements.
         let is_dialect = || name.contains(&b':') || name.contains(&b'-');
         if !element.is_known() && !is_dialect() {
@@ -69,6 +66,9 @@ impl Reader<'_, '_> {
             self.tags.push(kept);
         }
         let element = self.tag.element;
+        if !self.takes_element() {
+            return self.pass(element);
+        }
         if self.open.is_foreign()
             && element.has(elements::ENDS_FOREIGN)
             && let Some(at) = self.open.foreign_end()
@@ -86,10 +86,7 @@ impl Reader<'_, '_> {
         if self.cascade.compares_siblings() {
             self.open.path.keep_children();
         }
-        let path = &self.open.path;
-        let own = self
-            .cascade
-            .style(&self.tag.hints, &self.tag.style, path, self.work);
+        let own = self.own_style();
         let is_void = if is_foreign {
             self_closing
         } else {
@@ -102,6 +99,30 @@ impl Reader<'_, '_> {
             self.void(element, own);
         } else {
             self.opens(element, own, is_foreign);
+        }
+    }
+
+    /// Whether another element is read. Beyond the limit no more are opened, and all text counts as visible.
+    fn takes_element(&mut self) -> bool {
+        if self.is_beyond_limit {
+            return false;
+        }
+        if self.work.take_element() {
+            return true;
+        }
+        self.is_beyond_limit = true;
+        self.close_from(0);
+        // Formatting that would be reconstructed may hide text.
+        self.open = OpenElements::default();
+        self.work.end();
+        self.work.leave_out(1);
+        false
+    }
+
+    /// Passes over a tag beyond the limit.
+    fn pass(&mut self, element: Element) {
+        if element.display(false) == Display::Block {
+            self.shown.text.space();
         }
     }
 
@@ -128,10 +149,20 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// The style of the tag's element, if anything gives it one.
+    fn own_style(&mut self) -> Option<Style> {
+        if !self.tag.has_more && !self.cascade.collects() {
+            return None;
+        }
+        let (tag, path) = (&self.tag, &self.open.path);
+        Some(self.cascade.style(&tag.hints, &tag.style, path, self.work))
+    }
+
     /// The effect of element names alone.
     fn set_hints(&mut self, name: Name) {
         let hints = &mut self.tag.hints;
         if name == Name::DIALOG && !self.tag.is_open {
+            self.tag.has_more = true;
             // Browsers do not show it; mail programs that do not know the element show its text.
             hints.no_outlook = Some(true);
             hints.display = Some(Display::Inline);
@@ -146,9 +177,11 @@ impl Reader<'_, '_> {
     }
 
     /// Takes a void element.
-    fn void(&mut self, element: Element, own: Style) {
-        let display = own.display.unwrap_or_else(|| element.display(false));
-        if self.open.look().gone || own.is_gone(display) {
+    fn void(&mut self, element: Element, own: Option<Style>) {
+        let display = own.and_then(|own| own.display);
+        let display = display.unwrap_or_else(|| element.display(false));
+        let is_gone = own.map_or(display == Display::Nothing, |own| own.is_gone(display));
+        if self.open.look().gone || is_gone {
             return;
         }
         if element.name == Name::IMG {
@@ -173,7 +206,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn opens(&mut self, element: Element, own: Style, is_foreign: bool) {
+    fn opens(&mut self, element: Element, own: Option<Style>, is_foreign: bool) {
         self.raw_text = match !is_foreign && element.has(elements::RAW_TEXT) {
             true => Some(raw_text(element.name)),
             false => None,
@@ -183,28 +216,40 @@ impl Reader<'_, '_> {
         self.opened += 1;
         self.work.spend(ELEMENT_WORK);
         let tokens = self.cascade.tokens();
-        let opened = self.open.push(element, own, tokens, is_foreign);
+        self.open.push(element, own, tokens, is_foreign);
         if element.name == Name::ANNOTATION_XML && !self.tag.holds_html {
             self.open.set_annotation();
         }
         if element.name == Name::STYLE && !is_inert && !self.tag.other_type {
             self.cascade.begin_sheet(&self.tag.media);
         }
+        let Some(opened) = self.open.last() else {
+            return;
+        };
         if opened.look.gone || was_gone || opened.is_code {
             return;
         }
-        self.traits.backgrounds += usize::from(own.picture_file == Some(true));
-        if opened.display == Display::Block {
+        let (display, right) = (opened.display, opened.look.right_to_left);
+        if display == Display::Block {
             self.part_before(element, Display::Block);
         }
-        let direction = self.begin_direction(&opened);
+        let mut control = None;
+        if let Some(own) = own {
+            self.traits.backgrounds += usize::from(own.picture_file == Some(true));
+            control = own.unicode_bidi;
+        }
+        let direction = self.begin_direction(display, control, right);
         self.open.set_direction(direction);
     }
 
-    /// Sets the writing direction within an element.
-    fn begin_direction(&mut self, opened: &OpenElement) -> Direction {
-        let right = opened.look.right_to_left;
-        let control = match (opened.own.unicode_bidi, right) {
+    /// Sets the writing direction within an element with this display and `unicode-bidi`; `right` if it is right to left.
+    fn begin_direction(
+        &mut self,
+        display: Display,
+        unicode_bidi: Option<UnicodeBidi>,
+        right: bool,
+    ) -> Direction {
+        let control = match (unicode_bidi, right) {
             (Some(UnicodeBidi::Override), true) => Some(bidi::RLO),
             (Some(UnicodeBidi::Override), false) => Some(bidi::LRO),
             (Some(UnicodeBidi::Embed), true) => Some(bidi::RLI),
@@ -212,7 +257,7 @@ impl Reader<'_, '_> {
             _ => None,
         };
         let text = &mut self.shown.text;
-        if opened.display == Display::Block {
+        if display == Display::Block {
             let control = match control {
                 Some(bidi::RLO) => control,
                 _ => right.then_some(bidi::RLI),
@@ -226,7 +271,7 @@ impl Reader<'_, '_> {
         match control {
             Some(control) if text.has_direction() || right => {
                 text.open(control);
-                let is_override = opened.own.unicode_bidi == Some(UnicodeBidi::Override);
+                let is_override = unicode_bidi == Some(UnicodeBidi::Override);
                 Direction::Inline(if is_override { bidi::PDF } else { bidi::PDI })
             }
             _ => Direction::Inherited,
@@ -243,6 +288,9 @@ impl Reader<'_, '_> {
             // Content after this end tag is still in the body.
             Name::BODY | Name::HTML => return,
             _ => {}
+        }
+        if self.is_beyond_limit {
+            return self.pass(element);
         }
         if self.open.is_code() && !self.is_end_of_code(element) {
             return;
@@ -293,7 +341,7 @@ impl Reader<'_, '_> {
                     self.shown.text.end_block(outer);
                 }
             }
-            if closed.display == Display::Block && !closed.look.gone && !closed.is_code {
+            if closed.display == Display::Block && closed.is_rendered {
                 self.shown.part();
                 if element.has(elements::PARAGRAPH) {
                     self.shown.text.paragraph();

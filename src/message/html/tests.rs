@@ -421,6 +421,21 @@ fn deep_and_wide_pages_are_limited() {
 }
 
 #[test]
+fn beyond_the_limit_of_elements_all_text_is_visible() {
+    let paragraphs = "<p>".repeat(30_000);
+    let work = Work::new(1 << 30);
+    let source = format!(
+        "{paragraphs}<div hidden><i hidden>x{paragraphs}<p>seen</div><a href=http://a>link</a>"
+    );
+    let page = read(&source, LIMITS, &work);
+    assert_eq!(page.text.text, "seen link");
+    assert_eq!(page.anchors[0].target, "http://a");
+    assert_eq!(work.left_out(), 1);
+    let next = read("<p hidden>x<p>y", LIMITS, &work);
+    assert_eq!((&*next.text.text, work.left_out()), ("x y", 2));
+}
+
+#[test]
 fn background_images_from_files_are_counted_and_those_of_an_attribute_are_links() {
     let address = "https://a.example/p.png";
     for (source, count, links) in [

@@ -47,6 +47,7 @@ impl Name {
     }
 
     /// A bit for the name, which other names may share.
+    #[inline]
     pub(crate) fn bit(self) -> u64 {
         1 << self.hash(6)
     }

@@ -96,6 +96,7 @@ impl Traits {
     };
 
     /// Whether it has one of these traits.
+    #[inline]
     pub(crate) fn has(&self, flags: Flags) -> bool {
         self.flags & flags != 0
     }
@@ -106,6 +107,7 @@ impl Traits {
     }
 
     /// Its default display, without any style.
+    #[inline]
     pub(crate) fn display(&self, is_foreign: bool) -> Display {
         let (block, gone) = match is_foreign {
             true => (FOREIGN_BLOCK, FOREIGN_NOT_DISPLAYED),
@@ -121,6 +123,7 @@ impl Traits {
     }
 
     /// Whether its content is not text of the page, or is replaced by something else.
+    #[inline]
     pub(crate) fn is_code(&self, is_foreign: bool) -> bool {
         self.has(CODE) || !is_foreign && self.has(HTML_CODE)
     }

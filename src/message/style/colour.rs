@@ -33,11 +33,13 @@ pub(crate) const UNSEEN: f32 = 0.05;
 
 impl Paint {
     /// The effective value for an element inside one with `outer`.
+    #[inline]
     pub(crate) fn over(self, outer: Self) -> Self {
         if self == Self::Inherited { outer } else { self }
     }
 
     /// Whether text of this colour is invisible on a background.
+    #[inline]
     pub(crate) fn vanishes_on(self, ground: Self) -> bool {
         let (text, ground) = match (self, ground) {
             (Self::Clear, _) => return true,

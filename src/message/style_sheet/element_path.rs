@@ -3,7 +3,9 @@
 //!
 //! In: elements as they are opened and closed; out: whether one has a token. It holds no text.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
+
+use crate::message::prehashed::hasher;
 
 /// The hash of a name, an id or a class, or an attribute test.
 pub(crate) type Token = u64;
@@ -20,7 +22,7 @@ pub(crate) enum Of {
 
 /// The token of a text; `folds` where case is ignored.
 pub(crate) fn token(of: Of, text: &str, folds: bool) -> Token {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = hasher();
     of.hash(&mut hasher);
     if folds && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         hasher.write(text.to_ascii_lowercase().as_bytes());
@@ -95,6 +97,7 @@ impl ElementPath {
     }
 
     /// Opens an element.
+    #[inline]
     pub(crate) fn push(&mut self, tokens: &[Token]) {
         if !self.children.is_empty() {
             self.pass(tokens);
@@ -109,6 +112,7 @@ impl ElementPath {
     }
 
     /// Closes all but this many.
+    #[inline]
     pub(crate) fn truncate(&mut self, depth: usize) {
         self.elements.truncate(depth);
         self.children.truncate(depth + 1);

@@ -14,6 +14,7 @@ impl VisibleTextBuilder {
     }
 
     /// Whether a direction is set.
+    #[inline]
     pub(crate) fn has_direction(&self) -> bool {
         self.bidi_text.is_open()
     }
@@ -77,6 +78,7 @@ impl VisibleTextBuilder {
     }
 
     /// Ends a line. Controls that elements opened stay open.
+    #[inline]
     pub(super) fn end_line(&mut self) {
         if self.bidi_text.is_open() {
             self.settle();
