@@ -8,7 +8,7 @@ mod pictures;
 mod stream;
 mod syntax;
 
-use crate::message::file_type::{self, FileType, PDF_MARK_WITHIN};
+use crate::message::file_type::{OLE_MARK, PDF_MARK_WITHIN};
 use crate::message::visible_text::cut;
 use crate::message::work::Work;
 use memchr::memmem;
@@ -151,7 +151,7 @@ pub fn macros(data: &[u8], names: &[String]) -> bool {
     }
     // MS-OVBA 2.2.1: the storage's name, in UTF-16 in a compound file (MS-CFB 2.6.1). Excel's
     // `_VBA_PROJECT_CUR` begins with it.
-    file_type::of(data) == Some(FileType::Ole)
+    data.starts_with(OLE_MARK)
         && memmem::find(data, b"_\0V\0B\0A\0_\0P\0R\0O\0J\0E\0C\0T\0").is_some()
 }
 

@@ -39,7 +39,7 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"KDMV", FileType::Disk),
     (b"%PDF-", FileType::Pdf),
     // MS-CFB 2.2.
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileType::Ole),
+    (OLE_MARK, FileType::Ole),
     // Word requires no more than this.
     (b"{\\rt", FileType::Rtf),
     // MS-SHLLINK 2.1: the header's size and the class ID.
@@ -65,6 +65,9 @@ const AT_START: &[(&[u8], FileType)] = &[
     (b"II+\0", FileType::Tiff),
     (b"MM\0+", FileType::Tiff),
 ];
+
+/// How compound files begin (MS-CFB 2.2).
+pub(crate) const OLE_MARK: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
 /// Readers search for the PDF header up to here (ISO 32000-1 annex H.3, note 13).
 pub(crate) const PDF_MARK_WITHIN: usize = 1024;

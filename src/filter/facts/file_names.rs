@@ -50,8 +50,9 @@ fn names<'m>(mail: &'m MessageView<'_>) -> impl Iterator<Item = &'m str> {
 }
 
 fn name_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
-    let mut names = names(mail)
-        .filter(|name| extension(name).is_some_and(|extension| mail.lists.has(list, &extension)));
+    let list = mail.lists.named(list)?;
+    let mut names =
+        names(mail).filter(|name| extension(name).is_some_and(|extension| list.has(&extension)));
     names.next().map(str::to_owned)
 }
 
@@ -86,8 +87,11 @@ fn file_double_extension(mail: &MessageView<'_>) -> Option<String> {
         let Some((stem, last)) = opened_name(name).rsplit_once('.') else {
             return false;
         };
+        // Most names have one extension.
+        let Some(inner) = extension(stem) else {
+            return false;
+        };
         let last = last.trim().to_lowercase();
-        let inner = extension(stem).unwrap_or_default();
         let is_document = DOCUMENTS.contains(&&*inner);
         let is_page = matches!(&*last, "html" | "htm" | "shtml" | "svg");
         let runs = is_page || mail.lists.has("dangerous-extensions", &last);

@@ -56,8 +56,14 @@ pub(crate) fn shows_nothing(letter: char) -> bool {
     match letter {
         '\0'..='\u{7f}' | '\u{85}' => false,
         '\u{80}'..='\u{9f}' => true,
+        _ if is_far_from_ignorable(letter) => false,
         _ => IGNORABLE.contains(letter),
     }
+}
+
+/// Whether a character is in blocks without a character of that property, as most letters are. Looking for it takes long.
+fn is_far_from_ignorable(letter: char) -> bool {
+    matches!(letter, '\u{ae}'..='\u{34e}' | '\u{350}'..='\u{61b}' | '\u{3200}'..='\u{fdff}')
 }
 
 /// Spaces of at most a third of an em, which nobody writes between words, and the blank Braille pattern.
@@ -79,6 +85,15 @@ fn is_spelled(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn letters_that_are_not_looked_for_are_not_ignorable() {
+        let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+        let all = '\0'..=char::MAX;
+        let wrong = all.filter(|it| is_far_from_ignorable(*it) && ignorable.contains(*it));
+        assert_eq!(wrong.collect::<String>(), "");
+        assert!(is_far_from_ignorable('\u{431}'));
+    }
 
     #[test]
     fn invisible_characters_are_found_by_their_property() {
