@@ -25,7 +25,7 @@ const DEPTH_LIMIT: usize = 128;
 
 /// Limit on parts: what is kept per part must not grow with the message. A digest may have a hundred. What follows is
 /// read as one page, so that its words and links count.
-const PART_LIMIT: usize = 5_000;
+const PART_LIMIT: usize = 3_000;
 
 /// Limit on the fields that declare the type of one part.
 const TYPE_LIMIT: usize = 4;
