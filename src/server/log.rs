@@ -4,20 +4,20 @@
 //! Lines are written at once, by the thread that logs, until [`queue`] is called: what is said at the start stays in
 //! order with what else is written to stderr, and a short-lived verb needs no thread.
 
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use prometheus::IntCounter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
+use super::log_file::LogFile;
 use super::log_queue::{LogQueue, is_writer};
 use crate::config::{LogConfig, LogFormat};
 
-/// Octets of a log file that is continued.
+/// Octets of a log file; as many again are kept of what was before.
 const LONGEST_FILE: u64 = 16 << 20;
 
 /// Overrides the configured level.
@@ -27,7 +27,7 @@ const LEVEL: &str = "POPGATE_LOG";
 static QUEUE: OnceLock<LogQueue> = OnceLock::new();
 
 /// Where lines go instead of stderr.
-static FILE: OnceLock<File> = OnceLock::new();
+static FILE: OnceLock<Mutex<LogFile>> = OnceLock::new();
 
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
@@ -67,17 +67,14 @@ pub fn start(config: &LogConfig) {
     }));
 }
 
-/// From now on the log is in a file: a service of Windows has no stderr. One that is long is kept once as `.old`.
+/// From now on the log is in a file: a service of Windows has no stderr. What is older than the newest 16 MiB is beside it, as `.old`.
 ///
 /// # Errors
 /// The system's.
 pub fn to_file(path: &Path) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|about| about.len() > LONGEST_FILE) {
-        fs::rename(path, path.with_extension("log.old"))?;
-    }
-    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    let file = LogFile::open(path, LONGEST_FILE)?;
     // A second call changes nothing.
-    let _ = FILE.set(file);
+    let _ = FILE.set(Mutex::new(file));
     Ok(())
 }
 
@@ -119,7 +116,10 @@ struct Output;
 impl Write for Output {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match FILE.get() {
-            Some(mut file) => file.write(line),
+            Some(file) => file
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write(line),
             None => io::stderr().write(line),
         }
     }

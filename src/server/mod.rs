@@ -21,6 +21,7 @@ pub mod filter;
 pub mod first_run;
 pub mod forget_mailbox;
 pub mod log;
+mod log_file;
 mod log_queue;
 pub mod mailbox_name;
 mod notify;
