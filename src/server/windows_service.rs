@@ -21,9 +21,11 @@ use super::signals::{reload_service, stop_service};
 /// The name that the service manager knows it by.
 pub const NAME: &str = "popgate";
 
-/// How long it may take until it serves, and until the last session has ended.
+/// How long it may take until it serves.
 const STARTING: Duration = Duration::from_secs(60);
-const STOPPING: Duration = Duration::from_secs(120);
+
+/// How long it may take until the last session has ended, also at the end of the system.
+pub const STOPPING: Duration = Duration::from_secs(120);
 
 /// What the service does; returns its exit code.
 type Serve = Box<dyn FnOnce() -> u32 + Send>;

@@ -12,13 +12,13 @@ use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 
 use super::super::exit::{Ended, Error, Exit};
 use crate::platform::{places, private_files};
-use crate::server::windows_service::{NAME, of_system};
+use crate::server::windows_service::{NAME, STOPPING, of_system};
 
 /// The account that the system makes for this service alone.
 const ACCOUNT: &str = r"NT SERVICE\popgate";
 
-/// How long the service may take to stop.
-const STOPPING: Duration = Duration::from_secs(130);
+/// How long a stop may take: sessions end first.
+const LONGEST_STOP: Duration = STOPPING.saturating_add(Duration::from_secs(10));
 
 /// Registers the service, and starts it.
 pub(super) fn install() -> Ended {
@@ -44,6 +44,8 @@ pub(super) fn install() -> Ended {
     let service = manager.create_service(&info, access).map_err(failed)?;
     let description = "Stands between mail programs and the provider's server, and filters spam.";
     service.set_description(description).map_err(failed)?;
+    // Windows waits ten seconds for a service when it ends, unless the service asks for more.
+    service.set_preshutdown_timeout(STOPPING).map_err(failed)?;
     let grants = grant(&folder);
     service.start::<&str>(&[]).map_err(failed)?;
     println!("the service popgate is installed, and runs; `popgate open` shows its console");
@@ -99,7 +101,7 @@ pub(super) fn uninstall() -> Ended {
     }
     let begin = Instant::now();
     while state().map_err(failed)? != ServiceState::Stopped {
-        if begin.elapsed() > STOPPING {
+        if begin.elapsed() > LONGEST_STOP {
             return Err(Error::failed(
                 "the service popgate does not stop; it is removed at the next start of the system",
             ));
