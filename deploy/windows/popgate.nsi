@@ -89,6 +89,8 @@ Section "un.popgate"
     Delete "$INSTDIR\uninstall.exe"
     RMDir "$INSTDIR"
     DeleteRegKey HKLM "${KEY}"
+    ; `popgate uninstall` does it, unless somebody has removed the service before.
+    DeleteRegKey HKLM "SYSTEM\CurrentControlSet\Services\EventLog\Application\popgate"
     ; $APPDATA is %ProgramData% here. Mail that is held is nowhere else.
     IfFileExists "$APPDATA\popgate\*.*" 0 done
     MessageBox MB_ICONQUESTION|MB_YESNO|MB_DEFBUTTON2 "Delete popgate's settings, what it has learned and the mail that it holds, too?$\r$\n$\r$\n$APPDATA\popgate" /SD IDNO IDNO done

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tracing::Level;
 
 use super::exit::{Ended, Error, Exit};
 use super::serve::{self, ServeArgs};
@@ -21,7 +22,12 @@ pub struct ServiceArgs {
 /// Serves with the settings and the data in a folder until the service manager stops it.
 pub(super) fn run(args: &ServiceArgs) -> Ended {
     let folder = &args.folder;
-    log::to_file(&folder.join(LOG))?;
+    windows_service::begin_events();
+    let path = folder.join(LOG);
+    log::to_file(&path).inspect_err(|error| {
+        windows_service::event(Level::ERROR, format!("{}: {error}", path.display()));
+        windows_service::flush_events();
+    })?;
     let args = ServeArgs::of_service(folder);
     let served = windows_service::run(move || {
         let exit = serve::run(&args).unwrap_or_else(|error| {

@@ -8,6 +8,8 @@ mod access_list;
 pub mod browser;
 pub mod clock;
 pub mod durable_folder;
+#[cfg(windows)]
+pub mod event_log;
 pub mod features;
 pub mod file_access;
 pub mod file_errors;

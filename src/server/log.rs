@@ -15,6 +15,8 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use super::log_file::LogFile;
 use super::log_queue::{LogQueue, is_writer};
+#[cfg(windows)]
+use super::windows_service;
 use crate::config::{LogConfig, LogFormat};
 
 /// Octets of a log file; as many again are kept of what was before.
@@ -47,10 +49,10 @@ pub fn start(config: &LogConfig) {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    let started = tracing_subscriber::registry()
-        .with(filter)
-        .with(lines)
-        .try_init();
+    let started = tracing_subscriber::registry().with(filter).with(lines);
+    #[cfg(windows)]
+    let started = started.with(windows_service::events());
+    let started = started.try_init();
     if started.is_ok() {
         let _ = FILTER.set(handle);
     }

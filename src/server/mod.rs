@@ -17,6 +17,8 @@ pub mod daemon;
 pub mod describe;
 pub mod diagnosis;
 mod digests;
+#[cfg(any(windows, test))]
+mod events;
 pub mod filter;
 pub mod first_run;
 pub mod forget_mailbox;

@@ -5,9 +5,10 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, Once, OnceLock, PoisonError};
 use std::time::Duration;
 
+use tracing::Level;
 use windows_service::service::{
     ServiceControl, ServiceControlAccept, ServiceExitCode, ServiceState, ServiceStatus, ServiceType,
 };
@@ -16,7 +17,9 @@ use windows_service::service_control_handler::{
 };
 use windows_service::{define_windows_service, service_dispatcher};
 
+use super::events::EventQueue;
 use super::signals::{reload_service, stop_service};
+use crate::platform::event_log::Events;
 
 /// The name that the service manager knows it by.
 pub const NAME: &str = "popgate";
@@ -36,6 +39,9 @@ static SERVE: Mutex<Option<Serve>> = Mutex::new(None);
 /// `None` unless the service manager has started this process.
 static STATUS: OnceLock<ServiceStatusHandle> = OnceLock::new();
 
+/// The event log, once this is a service.
+static EVENTS: OnceLock<EventQueue> = OnceLock::new();
+
 define_windows_service!(ffi_main, service_main);
 
 /// Runs as a service until the service manager stops it.
@@ -45,6 +51,36 @@ define_windows_service!(ffi_main, service_main);
 pub fn run(serve: impl FnOnce() -> u32 + Send + 'static) -> io::Result<()> {
     *SERVE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(serve));
     service_dispatcher::start(NAME, ffi_main).map_err(of_system)
+}
+
+/// From now on starts, stops, warnings and errors are events of the system, too. Without events the service serves all the same.
+pub fn begin_events() {
+    let events = Events::open(NAME);
+    let queue =
+        events.and_then(|events| EventQueue::start(move |level, text| events.report(level, text)));
+    if let Ok(queue) = queue {
+        // A second call changes nothing.
+        let _ = EVENTS.set(queue);
+    }
+}
+
+/// What makes events of warnings and errors; `None` unless this is a service.
+pub(super) fn events() -> Option<EventQueue> {
+    EVENTS.get().cloned()
+}
+
+/// Puts a sentence into the event log.
+pub fn event(level: Level, text: impl Into<String>) {
+    if let Some(events) = EVENTS.get() {
+        events.put(level, text.into());
+    }
+}
+
+/// Waits until all events are written, a second at most.
+pub fn flush_events() {
+    if let Some(events) = EVENTS.get() {
+        events.flush();
+    }
 }
 
 /// The system's error, which says more than the library's.
@@ -64,6 +100,14 @@ fn service_main(_: Vec<OsString>) {
     report(ServiceState::StartPending, STARTING, 0);
     let serve = SERVE.lock().unwrap_or_else(PoisonError::into_inner).take();
     let code = serve.map_or(0, |serve| serve());
+    match code {
+        0 => event(Level::INFO, "popgate has stopped"),
+        code => event(
+            Level::ERROR,
+            format!("popgate has ended with exit code {code}"),
+        ),
+    }
+    flush_events();
     report(ServiceState::Stopped, Duration::ZERO, code);
 }
 
@@ -80,11 +124,18 @@ fn control(event: ServiceControl) -> ServiceControlHandlerResult {
 
 /// All sockets are bound and all rules are loaded.
 pub(super) fn running() {
+    /// After a reload it runs again, which is no start.
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| event(Level::INFO, "popgate serves"));
     report(ServiceState::Running, Duration::ZERO, 0);
 }
 
 /// No new sessions, running ones may end.
 pub(super) fn stopping() {
+    event(
+        Level::INFO,
+        "popgate stops: no new sessions, running ones may end",
+    );
     report(ServiceState::StopPending, STOPPING, 0);
 }
 

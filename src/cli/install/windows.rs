@@ -11,7 +11,7 @@ use windows_service::service::{
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 
 use super::super::exit::{Ended, Error, Exit};
-use crate::platform::{places, private_files};
+use crate::platform::{event_log, places, private_files};
 use crate::server::windows_service::{NAME, STOPPING, of_system};
 
 /// The account that the system makes for this service alone.
@@ -28,6 +28,7 @@ pub(super) fn install() -> Ended {
     refuse_somebody_elses(&folder)?;
     let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
     let manager = ServiceManager::local_computer(None::<&str>, access).map_err(failed)?;
+    event_log::register(NAME)?;
     let info = ServiceInfo {
         name: OsString::from(NAME),
         display_name: OsString::from("popgate"),
@@ -109,6 +110,7 @@ pub(super) fn uninstall() -> Ended {
         std::thread::sleep(Duration::from_millis(100));
     }
     service.delete().map_err(failed)?;
+    event_log::deregister(NAME)?;
     println!(
         "the service popgate is removed; its settings and the mail that it holds are still there"
     );
