@@ -14,6 +14,7 @@ pub mod features;
 pub mod file_access;
 pub mod file_errors;
 pub mod file_identity;
+pub mod file_replacement;
 pub mod host_name;
 pub mod places;
 pub mod port_holder;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::temporary;
 use crate::platform::durable_folder;
 use crate::platform::file_errors::has_no_links;
+use crate::platform::file_replacement;
 use crate::platform::private_files::{given_to_owner, owner_only};
 
 /// Replaces or creates a file; a device or a pipe is written to directly.
@@ -27,7 +28,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// more.
 pub(super) fn replace_through(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<File> {
     through(temporary, bytes, |file| {
-        fs::rename(temporary, path)?;
+        file_replacement::replace(temporary, path)?;
         sync_folder(path)?;
         // It is no temporary file any more, and where locks are mandatory nobody else could read it.
         let _ = file.unlock();
