@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
+use tempfile::TempDir;
 use tokio::sync::Notify;
 
 use super::exit::{Ended, Error, Exit};
@@ -39,18 +40,19 @@ pub struct DemoArgs {
 /// Runs the demonstration.
 pub(super) fn run(args: &DemoArgs) -> Ended {
     log::at("warn");
-    block_on(demonstrate(args))
+    // What the console shows: gone when the demonstration has ended with all its tasks, for Windows deletes no file that is
+    // open. A container may have no folder to write into.
+    let data = tempfile::tempdir().ok();
+    block_on(demonstrate(args, data.as_ref().map(TempDir::path)))
 }
 
-async fn demonstrate(args: &DemoArgs) -> Ended {
+async fn demonstrate(args: &DemoArgs, data: Option<&Path>) -> Ended {
     let samples = samples();
     let messages = samples.iter().map(|sample| sample.bytes.clone());
     let mailbox = SampleServer::start(messages).await;
     let mailbox = mailbox
         .map_err(|error| Error::failed(format!("the sample server cannot start: {error}")))?;
-    // What the console shows: gone when the demonstration ends. A container may have no folder to write into.
-    let data = tempfile::tempdir().ok();
-    let folder = data.as_ref().map_or(Path::new(""), |data| data.path());
+    let folder = data.unwrap_or(Path::new(""));
     let (mut config, problems) = Config::load(None, &flags(args, &mailbox, folder));
     for upstream in &mut config.upstreams {
         upstream.prefetch = READ_AHEAD;
@@ -70,7 +72,7 @@ async fn demonstrate(args: &DemoArgs) -> Ended {
         samples.len()
     );
     println!("popgate          {proxy}");
-    let console = data.as_ref().and_then(|_| console_address(&server));
+    let console = data.and_then(|_| console_address(&server));
     if let Some(console) = &console {
         println!("console          {console} (once)");
     }
