@@ -200,3 +200,7 @@ def looks(person, axe):
     if waits:
         person.page.unroute("**/mail-program")
         person.page.reload()
+
+
+if __name__ == "__main__":  # With the network, before a suite without one.
+    sys.exit(77 if install(sys.argv[1]) is None else 0)

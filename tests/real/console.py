@@ -396,6 +396,7 @@ def main():
     parser.add_argument("--popgate", required=True)
     parser.add_argument("--browser", required=True, metavar="DIR", help="Playwright and axe-core are installed here")
     parser.add_argument("--pictures", metavar="DIR")
+    parser.add_argument("--settings", metavar="FILE", help="the first run writes them there [default: where popgate is started]")
     parser.add_argument("--only", default=",".join(PARTS), help="separated by commas; all without it")
     options = parser.parse_args()
     if not find("dovecot"):
@@ -412,7 +413,7 @@ def main():
     try:
         with sync_playwright() as playwright:
             if "first" in parts:
-                first_run(playwright, options.popgate, os.path.join(folder, "first"), mailbox("ann")[0], axe, options.pictures)
+                first_run(playwright, options.popgate, os.path.join(folder, "first"), mailbox("ann")[0], axe, options.pictures, options.settings)
             if parts == PARTS:
                 parts.remove("hostile")
 

@@ -53,8 +53,9 @@ def message(number, chance):
 class Test:
     messages = {}  # by unique-id
 
-    def __init__(self, program, folder, seed, upstream):
+    def __init__(self, program, folder, seed, upstream, reloads, pace):
         self.program, self.folder, self.chance = program, folder, random.Random(seed)
+        self.reloads, self.pace = reloads, pace
         self.upstream, self.asked, self.releases = upstream, collections.defaultdict(set), {}
         self.rounds, self.corrected, self.hiding = collections.Counter(), set(), set()
         self.data = os.path.join(folder, "data")
@@ -194,7 +195,7 @@ class Test:
         """A release that is killed, and then repeated: the message is never lost."""
         self.corrected.add(original)
         begun = self.run("quarantine", "release", ident, "--to", "out")
-        time.sleep(self.chance.uniform(0, 0.25))
+        time.sleep(self.pace * self.chance.uniform(0, 0.25))
         begun.kill()
         begun.communicate()
         kept = os.path.join(self.data, "quarantine", "new", f"{ident}.popgate")
@@ -214,7 +215,7 @@ class Test:
         with self.lock:
             self.releases[ident] = original
         begun = self.run("quarantine", "release", ident)
-        time.sleep(self.chance.uniform(0, 0.25))
+        time.sleep(self.pace * self.chance.uniform(0, 0.25))
         begun.kill()
         begun.communicate()
         again = self.run("quarantine", "release", ident)
@@ -277,8 +278,8 @@ class Test:
         serving = self.serve()
         training = self.run("train", "--ham", "ham", "--spam", "spam") if number % 2 else None
         must(training or not self.unfinished(), f"unfinished after a start: {self.unfinished()}")
-        time.sleep(self.chance.uniform(0.02, 0.35))
-        if number % 3 == 0:
+        time.sleep(self.pace * self.chance.uniform(0.02, 0.35))
+        if number % 3 == 0 and self.reloads:
             serving.send_signal(signal.SIGHUP)
             time.sleep(self.chance.uniform(0, 0.1))
         for process in (serving, training):
@@ -304,7 +305,7 @@ class Test:
         training = self.run("train", "--ham", "ham", "--spam", "spam")
         said, _ = training.communicate()
         must(training.returncode == 0, f"the training is not completed: {said}")
-        serving.terminate()
+        serving.send_signal(signal.SIGINT)  # as Ctrl-C, which Windows knows, too
         must(serving.wait(60) == 0, "popgate does not end")
         self.check_notices()
         self.check_store()
@@ -324,12 +325,14 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--clients", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pace", type=float, default=1, help="so many times longer until a kill, for a program that is slower")
+    parser.add_argument("--without-reload", action="store_true", help="for a system without SIGHUP")
     args = parser.parse_args()
     chance = random.Random(args.seed)
     Test.messages = {f"u{number:03}": message(number, chance) for number in range(MESSAGES)}
     upstream = Mailboxes(Test.messages)
     with tempfile.TemporaryDirectory() as folder:
-        test = Test(os.path.abspath(args.popgate), folder, args.seed, upstream)
+        test = Test(os.path.abspath(args.popgate), folder, args.seed, upstream, not args.without_reload, args.pace)
         os.mkdir(os.path.join(folder, "out"))
         clients = []
         try:
@@ -352,7 +355,9 @@ def main():
             upstream.stop()
     counts = ", ".join(f"{count} {what}" for what, count in sorted(test.seen.items()))
     print(f"{args.kills} kills: {counts}; no notice and no hidden message without its original, nothing unfinished after a start, no deletion that nobody asked for")
-    happened = all(test.seen[what] for what in ("notices", "hidden messages", "unfinished after a kill"))
+    # Few kills may all come between two files.
+    unfinished = ["unfinished after a kill"] if args.kills >= 100 else []
+    happened = all(test.seen[what] for what in ["notices", "hidden messages", *unfinished])
     return 0 if happened else 1
 
 
