@@ -15,6 +15,7 @@ use super::exit::{Ended, Error, Exit};
 use super::{config_file, install};
 use crate::admin::new_token;
 use crate::config::{Config, Flags};
+use crate::platform::listener_account::ListenerAccount;
 use crate::platform::{browser, places};
 use crate::store::OpeningToken;
 
@@ -50,7 +51,7 @@ struct Invitation {
 /// Shows it: 0, 1 without a token, 2 if popgate does not run or serves no console.
 pub(super) fn run(args: &OpenArgs) -> Ended {
     match invitation(args) {
-        Ok(invitation) => Ok(present(args, &invitation)),
+        Ok(invitation) => present(args, &invitation),
         Err(error) => {
             if args.desktop {
                 // Otherwise it is on stderr alone.
@@ -82,8 +83,16 @@ fn invitation(args: &OpenArgs) -> Result<Invitation, Error> {
     }
     let socket = admin_client::reachable(admin);
     connect(args, socket)?;
+    let listener = ListenerAccount::of(socket, &config.data_dir);
+    refuse_somebody_elses(listener, socket)?;
     let console = config.console.address_on(socket);
-    Ok(match put_token(&data_dirs(args, file.is_some(), config)) {
+    let is_named = file.is_some() || args.data_dir.is_some();
+    let is_guess = !is_named && places::own_data().is_some();
+    let token = match takes_no_token(listener, is_guess) {
+        Some(why) => Err(why.to_owned()),
+        None => put_token(&data_dirs(args, file.is_some(), config)),
+    };
+    Ok(match token {
         Ok((token, elsewhere)) => Invitation {
             address: format!("{console}/login?token={token}"),
             token: Ok(elsewhere),
@@ -114,9 +123,42 @@ fn connect(args: &OpenArgs, socket: SocketAddr) -> Result<(), Error> {
     })
 }
 
+/// A browser that is led to another account's program may tell it a password or a token.
+fn refuse_somebody_elses(listener: ListenerAccount, socket: SocketAddr) -> Result<(), Error> {
+    match listener {
+        ListenerAccount::Other(account) => Err(Error::failed(format!(
+            "the program on {socket} is that of another account (number {account}), whose data are not where this one looks; \
+             let yours have another address: [admin] address"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Why the popgate that listens would take no token of this account, if it would not: it trusts its own account and root.
+/// `is_guess`: without settings it is not known that it is this account's.
+fn takes_no_token(listener: ListenerAccount, is_guess: bool) -> Option<&'static str> {
+    match listener {
+        ListenerAccount::Root if is_guess => {
+            Some("the popgate that runs is a service of this machine")
+        }
+        ListenerAccount::OwnerOfFolder => Some("the popgate that runs is that of another account"),
+        _ => None,
+    }
+}
+
 /// Shows the address, and says what to do with it.
-fn present(args: &OpenArgs, invitation: &Invitation) -> Exit {
-    let is_shown = show(args, &invitation.address);
+fn present(args: &OpenArgs, invitation: &Invitation) -> Ended {
+    if let (true, Err(why)) = (args.desktop, &invitation.token) {
+        let text = format!(
+            "{}: this page asks for the administrator's password, since {why}.",
+            invitation.address
+        );
+        return match browser::show_text(&text) {
+            Ok(()) => Ok(Exit::Negative),
+            Err(error) => Err(Error::failed(error.to_string())),
+        };
+    }
+    let is_shown = show(args, &invitation.address)?;
     match &invitation.token {
         Ok(elsewhere) => {
             let minutes = OpeningToken::LASTS.as_secs() / 60;
@@ -128,14 +170,14 @@ fn present(args: &OpenArgs, invitation: &Invitation) -> Exit {
             for failed in elsewhere {
                 eprintln!("popgate: not for a popgate whose data is there: {failed}");
             }
-            Exit::Fine
+            Ok(Exit::Fine)
         }
         Err(why) => {
             eprintln!(
                 "popgate: this address asks for the administrator's password: {why}; without a password, run `popgate open` \
                  as the account that popgate runs as, or as administrator"
             );
-            Exit::Negative
+            Ok(Exit::Negative)
         }
     }
 }
@@ -179,18 +221,23 @@ fn put_token(data_dirs: &[PathBuf]) -> Result<(String, Vec<String>), String> {
 }
 
 /// In the browser, or on stdout; whether it is in the browser.
-fn show(args: &OpenArgs, address: &str) -> bool {
-    let is_meant = args.desktop || (!args.print && browser::is_meant());
-    let shown = match is_meant {
-        true => browser::show(address).map_err(Some),
-        false => Err(None),
-    };
-    let Err(why) = shown else {
-        return true;
-    };
-    println!("{address}");
-    if let Some(why) = why {
-        eprintln!("popgate: {why}");
+///
+/// # Errors
+/// If the desktop's menu has started it: what it prints is in a log that others may read.
+fn show(args: &OpenArgs, address: &str) -> Result<bool, Error> {
+    if args.desktop {
+        let shown = browser::show(address);
+        return shown
+            .map(|()| true)
+            .map_err(|error| Error::failed(error.to_string()));
     }
-    false
+    let is_meant = !args.print && browser::is_meant();
+    if is_meant {
+        match browser::show(address) {
+            Ok(()) => return Ok(true),
+            Err(error) => eprintln!("popgate: {error}"),
+        }
+    }
+    println!("{address}");
+    Ok(false)
 }

@@ -16,6 +16,7 @@ pub mod file_errors;
 pub mod file_identity;
 pub mod file_replacement;
 pub mod host_name;
+pub mod listener_account;
 pub mod places;
 pub mod port_holder;
 pub mod private_files;

@@ -9,8 +9,8 @@ use nix::unistd::geteuid;
 
 use super::handed_over::{Answer, hand_over, owner};
 
-/// How long a browser may take to start.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long a browser may take to start: one in a container, at its first start, takes more than half a minute.
+const LIMIT: Duration = Duration::from_secs(120);
 
 pub(super) fn is_meant() -> bool {
     let has = |name| std::env::var_os(name).is_some_and(|it| !it.is_empty());
