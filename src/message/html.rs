@@ -111,6 +111,7 @@ fn read_with<'w, 's>(
     work: &'w Work<'s>,
 ) -> Reader<'w, 's> {
     let source = work.beginning(source, SOURCE_WORK);
+    let elements = work.elements_left();
     let mut reader = Reader::new(source, cascade, limits, work);
     tokens::read(source, &mut reader);
     reader.end();
@@ -118,6 +119,7 @@ fn read_with<'w, 's>(
         return reader;
     }
     let source = work.beginning(source, SOURCE_WORK);
+    work.set_elements_left(elements);
     let mut again = Reader::new(source, reader.cascade.again(), limits, work);
     tokens::read(source, &mut again);
     again.end();

@@ -23,9 +23,13 @@ use boundary::Parts;
 /// and a stack frame.
 const DEPTH_LIMIT: usize = 128;
 
-/// Limit on parts: what is kept per part must not grow with the message. A digest may have a hundred. What follows is
-/// read as one page, so that its words and links count.
+/// Limit on small parts: what is kept per part must not grow with the message. A digest may have a hundred. Those that follow
+/// each other beyond it are read as one page.
 const PART_LIMIT: usize = 3_000;
+
+/// Octets from which a part is read however many come before it: what is encoded, or is a file, is longer, and 512 KiB have
+/// room for 2,600 of these.
+const SMALL: usize = 200;
 
 /// Limit on the fields that declare the type of one part.
 const TYPE_LIMIT: usize = 4;
@@ -71,7 +75,7 @@ pub fn walk(raw: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(Part<'_>)) {
     let mut walk = Walk {
         visit,
         work,
-        left: PART_LIMIT,
+        visited: 0,
         parent: None,
     };
     walk.entity(raw, 0, "text/plain");
@@ -80,16 +84,13 @@ pub fn walk(raw: &[u8], work: &Work<'_>, visit: &mut dyn FnMut(Part<'_>)) {
 struct Walk<'v, 's> {
     visit: &'v mut dyn FnMut(Part<'_>),
     work: &'v Work<'s>,
-    left: usize,
+    /// How many parts were visited.
+    visited: usize,
     parent: Option<usize>,
 }
 
 impl Walk<'_, '_> {
     fn entity(&mut self, raw: &[u8], depth: usize, default: &str) {
-        if self.left == 0 {
-            self.rest(raw, Kind::Html, self.parent, 1);
-            return;
-        }
         let header = header_end(raw);
         if !self.takes_part(HEADER_WORK * header as u64) {
             return;
@@ -124,7 +125,7 @@ impl Walk<'_, '_> {
 
     /// Whether the budget covers another part, at this cost in addition to its own.
     fn takes_part(&self, units: u64) -> bool {
-        let takes = self.left > 0 && self.work.spend(PART_WORK + units);
+        let takes = self.work.spend(PART_WORK + units);
         if !takes {
             self.work.end();
             self.work.leave_out(1);
@@ -134,8 +135,8 @@ impl Walk<'_, '_> {
 
     /// Visits a part; returns its index.
     fn visit(&mut self, part: Part<'_>) -> usize {
-        let number = PART_LIMIT - self.left;
-        self.left = self.left.saturating_sub(1);
+        let number = self.visited;
+        self.visited += 1;
         (self.visit)(part);
         number
     }
@@ -167,28 +168,40 @@ impl Walk<'_, '_> {
             "text/plain"
         };
         let number = self.visit(part);
-        let mut parts = parts;
-        while let Some(inner) = parts.next() {
+        let offset = |inner: &[u8]| inner.as_ptr().addr() - body.as_ptr().addr();
+        // Where small parts beyond the limit begin, and how many they are.
+        let mut beyond: Option<(usize, usize)> = None;
+        for inner in parts {
             if inner.trim_ascii().is_empty() {
                 self.work.spend(BLANK_WORK);
                 continue;
             }
-            if self.left == 0 {
-                let from = inner.as_ptr().addr() - body.as_ptr().addr();
-                self.rest(&body[from..], Kind::Html, Some(number), 1 + parts.count());
-                return;
+            if self.is_beyond_limit(inner) {
+                beyond.get_or_insert((offset(inner), 0)).1 += 1;
+                continue;
+            }
+            if let Some((from, parts)) = beyond.take() {
+                self.together(&body[from..offset(inner)], number, parts);
             }
             self.parent = Some(number);
             self.entity(inner, depth + 1, default);
         }
+        if let Some((from, parts)) = beyond {
+            self.together(&body[from..], number, parts);
+        }
     }
 
-    /// Visits what follows the last part that is read, as one text, in place of so many parts.
-    fn rest(&mut self, body: &[u8], kind: Kind, parent: Option<usize>, parts: usize) {
+    /// Whether a part is not read as one.
+    fn is_beyond_limit(&self, part: &[u8]) -> bool {
+        self.visited >= PART_LIMIT && part.len() < SMALL
+    }
+
+    /// Visits so many small parts as one page, so that their words and links count.
+    fn together(&mut self, body: &[u8], parent: usize, parts: usize) {
         self.work.end();
         self.work.leave_out(parts);
         self.visit(Part {
-            kind,
+            kind: Kind::Html,
             declared: None,
             form: TextForm::AsIs,
             charset: None,
@@ -196,7 +209,7 @@ impl Walk<'_, '_> {
             name_turned: false,
             attached: false,
             contradicts: false,
-            parent,
+            parent: Some(parent),
             encoding: Encoding::Identity,
             body,
         });
@@ -212,6 +225,11 @@ impl Walk<'_, '_> {
         let mut start = 0;
         let mut parent = None;
         for found in blocks {
+            if self.is_beyond_limit(&body[found.whole.clone()]) {
+                self.work.end();
+                self.work.leave_out(1);
+                continue;
+            }
             let text = &body[start..found.whole.start];
             if parent.is_none() || !text.trim_ascii().is_empty() {
                 let number = self.visit(Part {
@@ -219,10 +237,6 @@ impl Walk<'_, '_> {
                     ..part.clone()
                 });
                 parent.get_or_insert(number);
-            }
-            if self.left == 0 {
-                self.rest(&body[found.whole.start..], Kind::Plain, parent, 1);
-                return;
             }
             start = found.whole.end;
             if !self.takes_part(0) {

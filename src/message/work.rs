@@ -68,8 +68,8 @@ impl Partial {
 /// Units of work between two checks of the stop signal.
 const STOP_CHECK_INTERVAL: u64 = 1 << 16;
 
-/// Limit on the elements of all pages of a message. Reports with thousands of rows have half as many in what is judged of a
-/// message at most.
+/// Limit on the elements of all pages of a message. Of a report with thousands of rows, what is judged of a message has fewer,
+/// unless its cells are empty.
 const ELEMENT_LIMIT: u32 = 50_000;
 
 /// What the rules may still use after a stop signal: about ten milliseconds.
@@ -224,6 +224,16 @@ impl<'s> Work<'s> {
         let left = self.elements.get();
         self.elements.set(left.saturating_sub(1));
         left > 0
+    }
+
+    /// How many elements may still be read.
+    pub(crate) fn elements_left(&self) -> u32 {
+        self.elements.get()
+    }
+
+    /// A page is read again: its elements do not count twice.
+    pub(crate) fn set_elements_left(&self, elements: u32) {
+        self.elements.set(elements);
     }
 
     /// How many parts of the message were left out.

@@ -69,7 +69,7 @@ pub(super) const FACTS: &[Fact] = &[
     ),
     Fact::holds(
         "limit-reached",
-        "There are more parts, levels or header fields than are looked into.",
+        "There are more parts, levels, elements or header fields than are looked into.",
         limit_reached,
     ),
     Fact::holds(

@@ -18,9 +18,10 @@ use crate::message::visible_text::{VisibleTextBuilder, cut};
 use crate::message::work::{Stage, Work};
 use crate::message::{calendar, decode, flowed, link, qr_code, quoted};
 
-/// Limit on the octets of web pages that are read in all archives of a message: a page or two with their pictures. Who
-/// attaches more wants filters to be busy.
+/// Limit on the octets of web pages that are read in all archives of a message, and what is read of each page beyond it: many
+/// archives may be reports, and their order says nothing of them.
 const ARCHIVED_LIMIT: usize = 512 << 10;
+const ARCHIVED_BEGINNING: usize = 16 << 10;
 
 /// Units of work per octet of plain text, per octet that is not ASCII, and per octet of a link in it.
 const TEXT_WORK: u64 = 2;
@@ -269,11 +270,9 @@ impl<'m, 's> Collector<'m, 's> {
         if !(wanted.text || wanted.source || wanted.tags) {
             return;
         }
-        let body = &page[..page.len().min(self.room_archived)];
-        self.room_archived -= body.len();
-        if body.len() < page.len() {
-            self.work.leave_out(1);
-        }
+        let room = self.room_archived.max(ARCHIVED_BEGINNING);
+        let body = &page[..page.len().min(room)];
+        self.room_archived = self.room_archived.saturating_sub(body.len());
         if !body.is_empty() {
             self.text(&TextSource {
                 number,

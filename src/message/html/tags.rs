@@ -114,7 +114,6 @@ impl Reader<'_, '_> {
         self.close_from(0);
         // Formatting that would be reconstructed may hide text.
         self.open = OpenElements::default();
-        self.work.end();
         self.work.leave_out(1);
         false
     }

@@ -433,6 +433,11 @@ fn beyond_the_limit_of_elements_all_text_is_visible() {
     assert_eq!(work.left_out(), 1);
     let next = read("<p hidden>x<p>y", LIMITS, &work);
     assert_eq!((&*next.text.text, work.left_out()), ("x y", 2));
+    // A page that is read twice for a late style sheet has as many.
+    let work = Work::new(1 << 30);
+    let source = format!("{paragraphs}<p class=a>x<p>seen<style>.a{{display:none}}</style>");
+    let page = read(&source, LIMITS, &work);
+    assert_eq!((&*page.text.text, work.left_out()), ("seen", 0));
 }
 
 #[test]

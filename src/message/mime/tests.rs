@@ -136,7 +136,7 @@ fn depth_and_number_of_parts_are_limited() {
 }
 
 #[test]
-fn what_follows_the_last_part_that_is_read_is_text() {
+fn small_parts_beyond_the_limit_are_text_and_others_are_parts() {
     let many = "--a\n\nx\n".repeat(PART_LIMIT - 1);
     let rest = "--a\nContent-Type: text/html\n\n<p>y\n--a\n\nz";
     let parts = shown(&format!(
@@ -144,6 +144,14 @@ fn what_follows_the_last_part_that_is_read_is_text() {
     ));
     let last = "Html \"Content-Type: text/html\\n\\n<p>y\\n--a\\n\\nz\"";
     assert_eq!(parts.last().map(String::as_str), Some(last));
+    let long = "z".repeat(SMALL);
+    let parts = shown(&format!(
+        "Content-Type: multipart/mixed; boundary=a\n\n{many}--a\n\ny\n--a\n\n{long}\n--a\n\nx\n"
+    ));
+    let (_, last) = parts.split_at(parts.len() - 3);
+    assert_eq!(last[0], "Html \"\\ny\\n--a\\n\"");
+    assert!(last[1].starts_with("Plain \"zzz"), "{last:?}");
+    assert!(last[2].starts_with("Html \"\\nx"), "{last:?}");
     let files = "begin 644 a\n#0V%T\nend\n".repeat(PART_LIMIT);
     let parts = shown(&format!("\n{files}words"));
     let last = "Plain \"begin 644 a\\n#0V%T\\nend\\nwords\"";
