@@ -61,6 +61,12 @@ pub fn own_settings() -> Option<PathBuf> {
     own_folder().map(|folder| folder.join(SETTINGS))
 }
 
+/// The person's own file of settings in the home, where `serve` finds it only if it is started there.
+#[cfg(unix)]
+pub fn settings_at_home() -> Option<PathBuf> {
+    system::home().map(|home| home.join(SETTINGS))
+}
+
 /// Where settings and data of everybody on this machine are, if the system has one folder for that.
 pub fn service_folder() -> Option<PathBuf> {
     system::service_folder()

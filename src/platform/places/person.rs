@@ -55,7 +55,7 @@ pub(super) fn on_macos(user: u32, variable: impl Fn(&str) -> Option<OsString>) -
 }
 
 /// `/` is the home of accounts that have none.
-fn home(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+pub(super) fn home(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     absolute(variable("HOME")).filter(|home| home.parent().is_some())
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nix::unistd::geteuid;
+use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::person::Own;
 #[cfg(not(target_os = "macos"))]
@@ -17,14 +17,17 @@ const SERVICE_DATA: &str = "/var/lib/popgate";
 pub(super) const SETTINGS_IN_WORDS: &str = "./popgate.toml, ~/Library/Application Support/popgate/popgate.toml or \
     /etc/popgate/popgate.toml, if there is one";
 #[cfg(target_os = "macos")]
-pub(super) const DATA_IN_WORDS: &str =
-    "/var/lib/popgate, or ~/Library/Application Support/popgate/data for a person";
+pub(super) const DATA_IN_WORDS: &str = "/var/lib/popgate for root, for services, and with the settings in /etc/popgate; for a person \
+    ~/Library/Application Support/popgate/data, or /var/lib/popgate if the settings are elsewhere, only that folder is there, \
+    and the person can write into it";
 
 #[cfg(not(target_os = "macos"))]
 pub(super) const SETTINGS_IN_WORDS: &str = "./popgate.toml, ~/.config/popgate/popgate.toml or /etc/popgate/popgate.toml, \
     if there is one";
 #[cfg(not(target_os = "macos"))]
-pub(super) const DATA_IN_WORDS: &str = "/var/lib/popgate, or ~/.local/share/popgate for a person";
+pub(super) const DATA_IN_WORDS: &str = "/var/lib/popgate for root, for services, and with the settings in /etc/popgate; for a person \
+    ~/.local/share/popgate, or /var/lib/popgate if the settings are elsewhere, only that folder is there, and the person can \
+    write into it";
 
 fn own() -> Option<Own> {
     folders(geteuid().as_raw(), |name| std::env::var_os(name))
@@ -51,20 +54,42 @@ pub(super) fn service_data() -> PathBuf {
     PathBuf::from(SERVICE_DATA)
 }
 
-pub(super) fn data(settings_folder: Option<&Path>) -> PathBuf {
-    // A folder that may not be looked at is there, too.
-    let is_there = !matches!(Path::new(SERVICE_DATA).try_exists(), Ok(false));
-    data_of(own(), settings_folder, is_there)
+pub(super) fn home() -> Option<PathBuf> {
+    super::person::home(|name| std::env::var_os(name))
 }
 
-/// Settings of a person's own have data there, and those of the service have the service's. Others have the service's as
-/// long as that folder is there: what was kept there before must be found.
-fn data_of(own: Option<Own>, settings_folder: Option<&Path>, has_service_data: bool) -> PathBuf {
-    let is_service = settings_folder == Some(Path::new(SERVICE_SETTINGS));
-    let own = own.filter(|_| !is_service);
-    let own =
-        own.filter(|own| !has_service_data || settings_folder.is_some_and(|it| it == own.settings));
+pub(super) fn data(settings_folder: Option<&Path>) -> PathBuf {
+    let own = own();
+    let there = Folders {
+        has_own: own.as_ref().is_some_and(|own| own.data.is_dir()),
+        may_use_service: access(SERVICE_DATA, AccessFlags::W_OK | AccessFlags::X_OK).is_ok(),
+    };
+    data_of(own, settings_folder, there)
+}
+
+/// Which folders for data there are.
+#[derive(Debug, Clone, Copy)]
+struct Folders {
+    /// The person's own.
+    has_own: bool,
+    /// That of the service, and this account can write into it.
+    may_use_service: bool,
+}
+
+/// Settings of a person's own have data there, and those of the service have the service's. Others have the service's if
+/// this account kept data there before it had a folder of its own. A package that is installed later changes nothing.
+fn data_of(own: Option<Own>, settings_folder: Option<&Path>, there: Folders) -> PathBuf {
+    let is_in = |folder: &Path| settings_folder.is_some_and(|it| real(it) == real(folder));
+    let own = own.filter(|own| {
+        let keeps_own = is_in(&own.settings) || there.has_own || !there.may_use_service;
+        keeps_own && !is_in(Path::new(SERVICE_SETTINGS))
+    });
     own.map_or_else(service_data, |own| own.data)
+}
+
+/// Without symbolic links, if the folder is there.
+fn real(folder: &Path) -> PathBuf {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
 }
 
 #[cfg(test)]
@@ -73,25 +98,43 @@ mod tests {
 
     #[test]
     fn data_are_a_persons_where_the_settings_are() {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: &str| home.path().join(name);
+        std::fs::create_dir_all(path("dotfiles/popgate")).unwrap();
+        std::os::unix::fs::symlink(path("dotfiles"), path(".config")).unwrap();
         let own = Own {
-            settings: PathBuf::from("/home/ann/.config/popgate"),
-            data: PathBuf::from("/home/ann/.local/share/popgate"),
+            settings: path(".config/popgate"),
+            data: path(".local/share/popgate"),
         };
         let (ann, service) = (&*own.data, Path::new(SERVICE_DATA));
-        for (folder, has_service_data, data) in [
-            (Some("/home/ann/.config/popgate"), false, ann),
-            (Some("/home/ann/.config/popgate"), true, ann),
-            (Some("/etc/popgate"), false, service),
-            (Some("/etc/popgate"), true, service),
-            (Some("/srv/mail"), false, ann),
-            (Some("/srv/mail"), true, service),
-            (None, false, ann),
-            (None, true, service),
+        let (in_own, in_etc) = (Some(&*own.settings), Some(Path::new(SERVICE_SETTINGS)));
+        let through_link = path("dotfiles/popgate");
+        let elsewhere = Some(Path::new("/srv/mail"));
+        for (folder, has_own, may_use_service, data) in [
+            (in_own, false, false, ann),
+            (in_own, false, true, ann),
+            (in_own, true, true, ann),
+            (Some(&*through_link), false, true, ann),
+            (in_etc, false, false, service),
+            (in_etc, true, false, service),
+            (in_etc, true, true, service),
+            // The service's folder is not there, or for others.
+            (elsewhere, false, false, ann),
+            (elsewhere, true, false, ann),
+            (elsewhere, false, true, service),
+            (elsewhere, true, true, ann),
+            (None, false, false, ann),
+            (None, true, false, ann),
+            (None, false, true, service),
+            (None, true, true, ann),
         ] {
-            let folder = folder.map(Path::new);
-            let found = data_of(Some(own.clone()), folder, has_service_data);
-            assert_eq!(found, data, "{folder:?} {has_service_data}");
-            assert_eq!(data_of(None, folder, has_service_data), service);
+            let there = Folders {
+                has_own,
+                may_use_service,
+            };
+            let found = data_of(Some(own.clone()), folder, there);
+            assert_eq!(found, data, "{folder:?} {there:?}");
+            assert_eq!(data_of(None, folder, there), service);
         }
     }
 }
