@@ -5,7 +5,9 @@
 use std::io::ErrorKind::PermissionDenied;
 use std::path::{Path, PathBuf};
 
+use super::exit::Error;
 use crate::config::{Config, Flags};
+use crate::platform::file_identity::{FileId, foreign_writer};
 use crate::platform::{places, private_files};
 use crate::schema::Problem;
 use crate::server::privileges;
@@ -23,20 +25,62 @@ pub(super) fn chosen(given: Option<&Path>) -> Option<PathBuf> {
     Some(found)
 }
 
-/// As [`chosen`], where this account is to serve mail or looks for what it serves. A person passes over settings that are
-/// for the service's account alone.
-pub(super) fn chosen_to_serve(given: Option<&Path>) -> Option<PathBuf> {
-    if let Some(given) = given {
-        return Some(given.to_owned());
+/// As [`chosen`], where this account is to serve mail: what another account has put into the working directory does not
+/// count.
+///
+/// # Errors
+/// If such a file would be taken.
+pub(super) fn trusted_to_serve(given: Option<&Path>) -> Result<Option<PathBuf>, Error> {
+    if given.is_none()
+        && let Some(found) = first_of(&places::settings())
+    {
+        refuse_foreign(&found)?;
     }
-    let found = first_of(&places::settings())?;
-    if places::own_settings().is_some_and(|own| is_of_the_service(&found, &own)) {
+    Ok(chosen(given))
+}
+
+/// As [`trusted_to_serve`], where a person looks for what this account serves: settings that are for the service's account
+/// alone are passed over.
+///
+/// # Errors
+/// As there.
+pub(super) fn trusted_of_person(given: Option<&Path>) -> Result<Option<PathBuf>, Error> {
+    if given.is_none()
+        && let Some(found) = first_of(&places::settings())
+        && places::own_settings().is_some_and(|own| is_of_the_service(&found, &own))
+    {
         let found = found.display();
         eprintln!("popgate: {found} is for popgate's service alone, and not read");
-        return None;
+        return Ok(None);
     }
-    say_found(&found);
-    Some(found)
+    trusted_to_serve(given)
+}
+
+/// As [`trusted_of_person`], but a file that is not trusted is passed over, and why is said on stderr.
+pub(super) fn chosen_to_serve(given: Option<&Path>) -> Option<PathBuf> {
+    trusted_of_person(given).unwrap_or_else(|error| {
+        error.report();
+        None
+    })
+}
+
+/// Other folders than the working directory are those of this account and of root, and the person's own may be that, too.
+fn refuse_foreign(found: &Path) -> Result<(), Error> {
+    let own = places::own_settings();
+    let own = own.and_then(|own| FileId::at(&own).ok());
+    if own.is_some_and(|own| FileId::at(found).is_ok_and(|it| it == own)) {
+        return Ok(());
+    }
+    // One that cannot be looked at cannot be read either, and that is said later.
+    let why = match foreign_writer(found) {
+        Ok(Some(why)) if !found.is_absolute() => why,
+        _ => return Ok(()),
+    };
+    let file = std::path::absolute(found).unwrap_or_else(|_| found.to_owned());
+    let file = file.display();
+    Err(Error::Usage(format!(
+        "{file} {why}: these settings are not taken only because they are in the working directory; `--config {file}` insists"
+    )))
 }
 
 fn say_found(found: &Path) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::config_file;
-use super::exit::{Ended, Exit};
+use super::exit::{Ended, Error, Exit};
 use super::shared_args::{ConfigArgs, block_on, usual_data};
 use crate::admin::{Console, OneTimeToken};
 use crate::config::{Config, Flags};
@@ -38,6 +38,10 @@ pub struct ServeArgs {
     /// Lay the rules in this folder over the built-in ones; an empty folder means no rules
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
+    /// As `install --user` starts it: without settings of its own it asks for them, and passes over those that are for the
+    /// service's account alone
+    #[arg(long, hide = true)]
+    user: bool,
 }
 
 impl ServeArgs {
@@ -56,6 +60,7 @@ impl ServeArgs {
             admin: None,
             data_dir: (!is_set_up).then(|| folder.join("data")),
             rules: None,
+            user: false,
         }
     }
 
@@ -71,6 +76,14 @@ impl ServeArgs {
         }
     }
 
+    fn settings(&self) -> Result<Option<PathBuf>, Error> {
+        let given = self.config.config.as_deref();
+        match self.user {
+            true => config_file::trusted_of_person(given),
+            false => config_file::trusted_to_serve(given),
+        }
+    }
+
     /// On which address a person is to be asked for the settings: if nothing names a server, on this machine.
     fn first_run(&self, config: &Config) -> Option<SocketAddr> {
         let is_told = self.upstream.is_some() || !self.listen.is_empty() || self.rules.is_some();
@@ -80,7 +93,7 @@ impl ServeArgs {
 
 /// Runs the proxy; without any configuration, a person writes one first.
 pub(super) fn run(args: &ServeArgs) -> Ended {
-    let path = config_file::chosen_to_serve(args.config.config.as_deref());
+    let path = args.settings()?;
     let flags = args.flags();
     let (config, _) = config_file::load(path.as_deref(), &flags);
     log::start(&config.log);

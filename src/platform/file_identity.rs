@@ -73,6 +73,15 @@ pub fn is_own(file: &File) -> io::Result<bool> {
     system::is_own(file)
 }
 
+/// Why others than this account and root may have written what is in a file, as the end of a sentence; `None` if they have
+/// not. Root takes a person's file, which it serves for that person. As with [`is_own`], Windows does not say.
+///
+/// # Errors
+/// The system's, also if there is no such file.
+pub fn foreign_writer(path: &Path) -> io::Result<Option<String>> {
+    system::foreign_writer(path)
+}
+
 /// Changes with everything that is done to a file: its contents, its owner and who may read it, as far as the system
 /// tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +100,8 @@ mod system {
     use std::io;
     use std::os::unix::fs::MetadataExt;
     use std::path::Path;
+
+    use nix::unistd::{Uid, User, geteuid};
 
     /// Device and inode.
     pub(super) type Id = (u64, u64);
@@ -120,8 +131,40 @@ mod system {
 
     pub(super) fn is_own(file: &File) -> io::Result<bool> {
         let about = file.metadata()?;
-        let is_trusted = about.uid() == 0 || about.uid() == nix::unistd::geteuid().as_raw();
-        Ok(is_trusted && about.mode() & 0o022 == 0)
+        let own = geteuid().as_raw();
+        Ok(is_trusted(about.uid(), about.mode(), own))
+    }
+
+    /// Whether only root and the account `own` can have written a file of this owner and mode.
+    fn is_trusted(owner: u32, mode: u32, own: u32) -> bool {
+        (owner == 0 || owner == own) && mode & OTHERS_WRITE == 0
+    }
+
+    /// Write permission of the group and of everybody else.
+    const OTHERS_WRITE: u32 = 0o022;
+
+    pub(super) fn foreign_writer(path: &Path) -> io::Result<Option<String>> {
+        let own = geteuid().as_raw();
+        let (link, file) = (std::fs::symlink_metadata(path)?, std::fs::metadata(path)?);
+        // Everybody may "write" a link: what counts is whose it is.
+        let link = foreign(link.uid(), 0, own);
+        Ok(link.or_else(|| foreign(file.uid(), file.mode(), own)))
+    }
+
+    fn foreign(owner: u32, mode: u32, own: u32) -> Option<String> {
+        let is_root = own == 0;
+        if is_trusted(if is_root { 0 } else { owner }, mode, own) {
+            return None;
+        }
+        let name = User::from_uid(Uid::from_raw(owner)).ok().flatten();
+        let name = name.map_or_else(|| owner.to_string(), |user| user.name);
+        Some(match mode & OTHERS_WRITE {
+            0 => format!("belongs to the account {name}, and not to this one or root"),
+            _ => format!(
+                "can be written by others than its owner, the account {name} (mode {:04o})",
+                mode & 0o7777
+            ),
+        })
     }
 
     /// The size, the inode, and the times of the last write and of the last change of owner or mode.
@@ -132,6 +175,41 @@ mod system {
         let written = (about.mtime(), about.mtime_nsec());
         let changed = (about.ctime(), about.ctime_nsec());
         Ok((about.len(), about.ino(), [written, changed]))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        const ANN: u32 = 1000;
+        const BOB: u32 = 1001;
+
+        #[test]
+        fn files_of_others_and_those_that_others_can_write_are_not_trusted() {
+            for (owner, mode, own, trusted, served) in [
+                (ANN, 0o600, ANN, true, true),
+                (ANN, 0o100_644, ANN, true, true),
+                (ANN, 0o664, ANN, false, false),
+                (ANN, 0o602, ANN, false, false),
+                (0, 0o644, ANN, true, true),
+                (0, 0o666, ANN, false, false),
+                (BOB, 0o600, ANN, false, false),
+                (BOB, 0o664, ANN, false, false),
+                (0, 0o644, 0, true, true),
+                (0, 0o620, 0, false, false),
+                // Root takes no token from a person, but serves with a person's settings.
+                (ANN, 0o644, 0, false, true),
+                (ANN, 0o664, 0, false, false),
+            ] {
+                let case = format!("{owner} {mode:o} {own}");
+                assert_eq!(is_trusted(owner, mode, own), trusted, "{case}");
+                assert_eq!(foreign(owner, mode, own).is_none(), served, "{case}");
+            }
+            let owned = foreign(u32::MAX - 7, 0o644, ANN).unwrap();
+            assert!(owned.contains("the account 4294967288,"), "{owned}");
+            let open = foreign(0, 0o666, ANN).unwrap();
+            assert!(open.contains("the account root (mode 0666)"), "{open}");
+        }
     }
 }
 
@@ -170,6 +248,10 @@ mod system {
 
     pub(super) fn is_own(_: &File) -> io::Result<bool> {
         Ok(true)
+    }
+
+    pub(super) fn foreign_writer(_: &Path) -> io::Result<Option<String>> {
+        Ok(None)
     }
 
     /// The size, the attributes, and the times of creation and of the last write.

@@ -155,7 +155,7 @@ fn a_start_at_the_login_is_installed_and_removed() {
         ];
         assert_eq!(told(&ann), expected);
         let unit = fs::read_to_string(ann.path(UNIT)).unwrap();
-        let starts = format!("ExecStart=\"{program}\" serve\n");
+        let starts = format!("ExecStart=\"{program}\" serve --user\n");
         assert!(unit.contains(&starts), "{unit}");
         let folder = ann.path(".config/popgate");
         let within = format!("WorkingDirectory={}\n", folder.display());
@@ -207,7 +207,7 @@ fn settings_that_were_found_are_those_that_are_started() {
         "{said}"
     );
     let unit = fs::read_to_string(ann.path(UNIT)).unwrap();
-    assert!(unit.contains("/popgate\" serve\n"), "{unit}");
+    assert!(unit.contains("/popgate\" serve --user\n"), "{unit}");
 }
 
 /// Containers may open them for everybody.
@@ -290,6 +290,39 @@ fn what_cannot_be_installed_leaves_nothing_and_says_why() {
     let (code, said) = ends(ann.popgate().args(install).env("HOME", "/"));
     assert_eq!(code, Some(64), "{said}");
     assert!(said.contains("for the account of a person"), "{said}");
+}
+
+#[test]
+fn settings_that_others_can_have_put_into_the_working_directory_are_refused() {
+    let ann = with_systemctl();
+    let file = ann.write("popgate.toml", "[admin]\naddress = \"127.0.0.1:1\"\n");
+    let refused = |why: &str| {
+        let insists = format!("`--config {}` insists", file.display());
+        for words in [&["serve"][..], &["install", "--user"]] {
+            let (code, said) = with_path(&ann, words);
+            assert_eq!(code, Some(64), "{said}");
+            assert!(said.contains(why) && said.contains(&insists), "{said}");
+        }
+        let (code, said) = with_path(&ann, &["open", "--print", "--admin", "127.0.0.1:1"]);
+        assert!(code != Some(0) && said.contains(&insists), "{said}");
+    };
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o646)).unwrap();
+    refused("can be written by others than its owner, the account ");
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    // Only root can give a file away.
+    if std::os::unix::fs::chown(&file, Some(4712), None).is_ok() {
+        refused(" belongs to the account 4712, and not to this one or root");
+    }
+    let given = ["install", "--user", "--config", "popgate.toml"];
+    let (_, said) = with_path(&ann, &given);
+    assert!(!said.contains("insists"), "{said}");
+    // What counts for a person's own is their folder.
+    let own = ann.folder(".config/popgate");
+    let file = ann.write(".config/popgate/popgate.toml", "[filter]\ntag_at = 0\n");
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o664)).unwrap();
+    let (code, said) = ends(ann.popgate().arg("serve").current_dir(own));
+    assert_eq!(code, Some(64), "{said}");
+    assert!(said.contains("popgate.toml:2: filter.tag_at"), "{said}");
 }
 
 /// A folder with an `xdg-open` that hands the address to the test through a pipe.

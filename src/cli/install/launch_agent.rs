@@ -14,7 +14,7 @@ pub(super) const MARK: &str = "Written by popgate for this account alone";
 /// What is started.
 pub(super) struct LaunchAgent<'p> {
     pub(super) program: &'p Path,
-    /// `None`: those that `serve` finds, or the first run.
+    /// `None`: those that `serve --user` finds, or the first run.
     pub(super) settings: Option<&'p Path>,
     /// Where it runs.
     pub(super) folder: &'p Path,
@@ -27,8 +27,11 @@ impl LaunchAgent<'_> {
     pub(super) fn text(&self) -> String {
         let path = |path: &Path| format!("<string>{}</string>", escaped(&path.to_string_lossy()));
         let mut words = vec![path(self.program), "<string>serve</string>".to_owned()];
-        if let Some(settings) = self.settings {
-            words.extend(["<string>--config</string>".to_owned(), path(settings)]);
+        match self.settings {
+            Some(settings) => {
+                words.extend(["<string>--config</string>".to_owned(), path(settings)]);
+            }
+            None => words.push("<string>--user</string>".to_owned()),
         }
         let words = words.join("\n    ");
         let (folder, log) = (path(self.folder), path(self.log));
@@ -114,6 +117,7 @@ mod tests {
             settings: None,
             ..agent
         };
-        assert!(!without.text().contains("--config"));
+        let text = without.text();
+        assert!(!text.contains("--config") && text.contains("<string>--user</string>"));
     }
 }

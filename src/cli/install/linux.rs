@@ -106,7 +106,7 @@ fn home_text(path: &Path) -> String {
 
 /// The settings that the unit shall serve; `None` if there are none yet.
 fn settings(named: Option<&Path>, person: &Person) -> Result<Option<PathBuf>, Error> {
-    let Some(found) = config_file::chosen_to_serve(named) else {
+    let Some(found) = config_file::trusted_of_person(named)? else {
         return Ok(None);
     };
     if named.is_none() && found.is_absolute() && !found.starts_with(&person.folder) {

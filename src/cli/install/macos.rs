@@ -45,7 +45,7 @@ fn domain() -> String {
 /// Writes the agent, and starts popgate; what a person should know then.
 pub(super) fn install_for_person(named: Option<&Path>) -> Result<String, Error> {
     let person = Person::of_process()?;
-    let settings = config_file::chosen_to_serve(named);
+    let settings = config_file::trusted_of_person(named)?;
     let settings = settings.map(std::path::absolute).transpose()?;
     let pinned = settings.filter(|it| Some(it) != places::own_settings().as_ref());
     let agent = LaunchAgent {

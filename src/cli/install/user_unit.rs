@@ -18,7 +18,7 @@ const TEMPLATE: &str = include_str!("popgate.service");
 /// What is started.
 pub(super) struct UserUnit<'p> {
     pub(super) program: &'p Path,
-    /// `None`: those that `serve` finds, or the first run.
+    /// `None`: those that `serve --user` finds, or the first run.
     pub(super) settings: Option<&'p Path>,
     /// The folder of the person's settings.
     pub(super) folder: &'p Path,
@@ -34,6 +34,8 @@ impl UserUnit<'_> {
         if let Some(settings) = self.settings {
             let settings = quoted(text(settings)?).replace('$', "$$");
             let _ = write!(command, " --config {settings}");
+        } else {
+            command.push_str(" --user");
         }
         let mut environment = String::new();
         for (name, value) in self.environment {
@@ -82,7 +84,7 @@ mod tests {
         };
         let text = unit.text().unwrap();
         for line in [
-            "ExecStart=\"/home/ann/.cargo/bin/popgate\" serve\n",
+            "ExecStart=\"/home/ann/.cargo/bin/popgate\" serve --user\n",
             "WorkingDirectory=/home/ann/.config/popgate\nExecReload=",
             "NoNewPrivileges=yes\n",
             "WantedBy=default.target\n",
