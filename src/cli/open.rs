@@ -109,7 +109,7 @@ fn connect(args: &OpenArgs, socket: SocketAddr) -> Result<(), Error> {
     let try_once = || TcpStream::connect_timeout(&socket, LIMIT).map(drop);
     let mut tried = try_once();
     if tried.is_err() && args.desktop {
-        install::start_for_person()?;
+        install::start_for_person(args.admin.settings())?;
         let begin = Instant::now();
         while tried.is_err() && begin.elapsed() < START {
             std::thread::sleep(Duration::from_millis(50));

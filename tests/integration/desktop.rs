@@ -161,7 +161,13 @@ fn a_start_at_the_login_is_installed_and_removed() {
         let within = format!("WorkingDirectory={}\n", folder.display());
         assert!(folder.is_dir() && unit.contains(&within), "{unit}");
         let entry = fs::read_to_string(ann.path(ENTRY)).unwrap();
-        let exec = format!("Exec=\"{program}\" open --desktop\n");
+        let (config, data) = (ann.path(".config"), ann.path(".local/share"));
+        let exec = format!(
+            "Exec=env \"XDG_CONFIG_HOME={}\" \"XDG_DATA_HOME={}\" \"{program}\" open --desktop\nPath={}\n",
+            config.display(),
+            data.display(),
+            folder.display()
+        );
         assert!(entry.contains(&exec), "{entry}");
         assert!(ann.path(ICON).is_file());
     }
@@ -178,9 +184,19 @@ fn a_start_at_the_login_is_installed_and_removed() {
         assert!(!ann.path(gone).exists(), "{gone}");
     }
     assert!(kept.exists());
-    let (code, said) = with_path(&ann, &["uninstall", "--user"]);
+    let uninstall = &["uninstall", "--user"];
+    let (code, said) = with_path(&ann, uninstall);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("has installed nothing"), "{said}");
+    // What is left of it goes, too, whatever systemd says of a unit that is gone.
+    fs::remove_file(kept).unwrap();
+    let (code, said) = with_path(&ann, &["install", "--user"]);
+    assert_eq!(code, Some(0), "{said}");
+    fs::remove_file(ann.path(UNIT)).unwrap();
+    ann.write("fails", "disable");
+    let (code, said) = with_path(&ann, uninstall);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!ann.path(ENTRY).exists() && !ann.path(ICON).exists());
 }
 
 #[test]
@@ -197,6 +213,9 @@ fn settings_that_were_found_are_those_that_are_started() {
     let unit = fs::read_to_string(ann.path(UNIT)).unwrap();
     let starts = format!(" serve --config \"{}\"\n", file.display());
     assert!(unit.contains(&starts), "{unit}");
+    let entry = fs::read_to_string(ann.path(ENTRY)).unwrap();
+    let opens = format!(" open --desktop --config \"{}\"\n", file.display());
+    assert!(entry.contains(&opens), "{entry}");
     // A person's own are found anyway.
     fs::remove_file(&file).unwrap();
     let own = ann.write(".config/popgate/popgate.toml", listen);
@@ -233,6 +252,9 @@ fn what_cannot_be_installed_leaves_nothing_and_says_why() {
         "Failed to connect to bus; nothing is installed",
     );
     assert!(!ann.path(UNIT).exists() && !ann.path(ENTRY).exists());
+    ann.write("fails", "enable");
+    refused(&ann, install, 2, "bus; nothing is installed");
+    assert!(!ann.path(UNIT).exists() && !ann.path(ENTRY).exists());
     ann.write("fails", "restart");
     refused(
         &ann,
@@ -241,6 +263,11 @@ fn what_cannot_be_installed_leaves_nothing_and_says_why() {
         "installed, and starts at the next login, but does not run",
     );
     assert!(ann.path(UNIT).exists());
+    for fails in ["daemon-reload", "enable"] {
+        ann.write("fails", fails);
+        refused(&ann, install, 2, "the menu's entry are replaced, but");
+        assert!(ann.path(UNIT).exists() && ann.path(ENTRY).exists());
+    }
     ann.write("fails", "disable");
     refused(&ann, &["uninstall", "--user"], 2, "nothing is removed");
     assert!(ann.path(UNIT).exists());
@@ -290,6 +317,22 @@ fn what_cannot_be_installed_leaves_nothing_and_says_why() {
     let (code, said) = ends(ann.popgate().args(install).env("HOME", "/"));
     assert_eq!(code, Some(64), "{said}");
     assert!(said.contains("for the account of a person"), "{said}");
+}
+
+#[test]
+fn an_earlier_set_up_in_the_home_is_not_forgotten() {
+    let ann = with_systemctl();
+    let old = ann.write("popgate.toml", "");
+    let elsewhere = ann.folder("elsewhere");
+    let (code, said) = ends(
+        ann.popgate()
+            .args(["install", "--user"])
+            .current_dir(elsewhere),
+    );
+    assert_eq!(code, Some(2), "{said}");
+    let says = format!("give `--config {}`", old.display());
+    assert!(said.contains(&says), "{said}");
+    assert!(!ann.path(UNIT).exists());
 }
 
 #[test]
@@ -429,7 +472,12 @@ fn the_menu_starts_popgate_for_the_person() {
     ann.write("bin/systemctl", script);
     let opener = ann.write("bin/xdg-open", "#!/bin/sh\nexit 3\n");
     fs::set_permissions(&opener, PermissionsExt::from_mode(0o755)).unwrap();
-    let (code, said) = with_path(&ann, &["open", "--desktop", "--admin", "127.0.0.1:1"]);
+    let listen = "[[listen]]\naddress = \"127.0.0.1:1110\"\n";
+    let settings = ann.write("mail.toml", listen);
+    let settings = settings.to_str().unwrap();
+    let admin = ["--admin", "127.0.0.1:1"];
+    let words = [&["open", "--desktop", "--config", settings], &admin[..]].concat();
+    let (code, said) = with_path(&ann, &words);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("does not run now"), "{said}");
     let told = told(&ann);
@@ -437,5 +485,7 @@ fn the_menu_starts_popgate_for_the_person() {
         told.last().map(String::as_str),
         Some("--user restart popgate.service")
     );
-    assert!(ann.path(UNIT).exists());
+    let unit = fs::read_to_string(ann.path(UNIT)).unwrap();
+    let starts = format!(" serve --config \"{settings}\"\n");
+    assert!(unit.contains(&starts), "{unit}");
 }

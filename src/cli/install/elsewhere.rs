@@ -15,7 +15,7 @@ pub(super) fn install_for_person(_: Option<&Path>) -> Result<String, Error> {
     Err(unknown())
 }
 
-pub(super) fn start_for_person() -> Result<(), Error> {
+pub(super) fn start_for_person(_: Option<&Path>) -> Result<(), Error> {
     Err(unknown())
 }
 

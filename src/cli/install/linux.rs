@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::files::Files;
-use super::manager::told;
-use super::menu_entry;
+use super::manager::run;
+use super::menu_entry::{self, MenuEntry};
 pub(super) use super::packages::{install, uninstall};
+use super::settings::{checked, least_port, pinned, settings};
 use super::user_unit::{MARK, NAME, UserUnit};
-use crate::cli::config_file;
 use crate::cli::exit::{Ended, Error, Exit};
-use crate::config::{Config, Flags};
+use crate::config::Config;
 use crate::platform::{places, private_files};
 
 const FILES: Files = Files { mark: MARK };
@@ -54,10 +54,9 @@ impl Person {
 /// Writes the unit and the menu's entry, and starts popgate; what a person should know then.
 pub(super) fn install_for_person(named: Option<&Path>) -> Result<String, Error> {
     let person = Person::of_process()?;
-    let settings = settings(named, &person)?;
+    let settings = settings(named, &person.folder)?;
     let config = checked(settings.as_deref())?;
-    let pinned = settings.as_deref();
-    let pinned = pinned.filter(|it| Some(*it) != places::own_settings().as_deref());
+    let pinned = pinned(settings.as_deref());
     let program = std::env::current_exe()?;
     let environment = [
         ("XDG_CONFIG_HOME", home_text(&person.config_home)),
@@ -69,28 +68,20 @@ pub(super) fn install_for_person(named: Option<&Path>) -> Result<String, Error> 
         folder: &person.folder,
         environment: &environment,
     };
+    let entry = MenuEntry {
+        program: &program,
+        settings: pinned,
+        folder: &person.folder,
+        environment: &environment,
+    };
     let mut files = vec![(person.unit(), unit.text()?)];
-    files.extend(menu_entry::files(
-        &program.to_string_lossy(),
-        &person.data_home,
-    ));
+    files.extend(entry.files(&person.data_home)?);
     // systemd enters it.
     private_files::create_folder(&person.folder)?;
     let was_there = FILES.is_ours(&person.unit())?;
     FILES.write(&files)?;
-    if let Err(error) = told("systemctl", &["--user", "daemon-reload"]) {
-        if !was_there {
-            FILES.remove(&person.files())?;
-        }
-        return Err(Error::failed(format!(
-            "{error}; nothing is installed: this account has no systemd that answers. Log in at the desktop or by ssh, and not \
-             by su or sudo, and try again; where there is no systemd, let the desktop start `popgate serve` at the login"
-        )));
-    }
-    // By its path, which the manager may not search.
-    let path = person.unit().to_string_lossy().into_owned();
-    told("systemctl", &["--user", "enable", &path])?;
-    told("systemctl", &["--user", "restart", NAME]).map_err(|error| {
+    announce(&person).or_else(|error| give_up(&person, was_there, &error))?;
+    run("systemctl", &["--user", "restart", NAME]).map_err(|error| {
         Error::failed(format!(
             "{error}; popgate is installed, and starts at the next login, but does not run now: see `journalctl --user --unit \
              {NAME}`, or take it back by `popgate uninstall --user`"
@@ -99,63 +90,35 @@ pub(super) fn install_for_person(named: Option<&Path>) -> Result<String, Error> 
     Ok(report(&person, settings.as_deref(), config.as_ref()))
 }
 
+/// Lets systemd read the unit, and start it at the login.
+fn announce(person: &Person) -> Result<(), Error> {
+    run("systemctl", &["--user", "daemon-reload"])?;
+    // By its path, which the manager may not search.
+    let path = person.unit().to_string_lossy().into_owned();
+    run("systemctl", &["--user", "enable", &path])?;
+    Ok(())
+}
+
+/// Removes what was not there before, and says what was done, and why not all of it.
+fn give_up(person: &Person, was_there: bool, error: &Error) -> Result<(), Error> {
+    let done = match was_there {
+        true => {
+            "the unit and the menu's entry are replaced, but what runs is as before, and may not start at the login"
+        }
+        false => {
+            FILES.remove(&person.files())?;
+            "nothing is installed"
+        }
+    };
+    Err(Error::failed(format!(
+        "{error}; {done}. If no systemd answers for this account: log in at the desktop or by ssh, and not by su or sudo, and \
+         try again; where there is no systemd, let the desktop start `popgate serve` at the login"
+    )))
+}
+
 /// Paths that are not UTF-8 have been refused by the unit.
 fn home_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
-}
-
-/// The settings that the unit shall serve; `None` if there are none yet.
-fn settings(named: Option<&Path>, person: &Person) -> Result<Option<PathBuf>, Error> {
-    let Some(found) = config_file::trusted_of_person(named)? else {
-        return Ok(None);
-    };
-    if named.is_none() && found.is_absolute() && !found.starts_with(&person.folder) {
-        return Err(Error::failed(format!(
-            "{} has the settings of this machine's service; write your own into {}, or name them with --config",
-            found.display(),
-            person.folder.join("popgate.toml").display()
-        )));
-    }
-    Ok(Some(std::path::absolute(found)?))
-}
-
-/// Reads them, and finds what would keep the service from starting.
-fn checked(settings: Option<&Path>) -> Result<Option<Config>, Error> {
-    let Some(settings) = settings else {
-        return Ok(None);
-    };
-    let (config, mut problems) = config_file::load(Some(settings), &Flags::default());
-    let least = least_port();
-    for (number, listen) in config.listen.iter().enumerate() {
-        let port = listen.address.port();
-        if port != 0 && port < least {
-            let mut problem = config.problem(
-                &format!("listen[{number}].address"),
-                format!(
-                    "{}: ports below {least} are not for the services of a person, whatever the program may do by itself; write \
-                     address = \"127.0.0.1:1110\" under [[listen]], and connect the mail program to that port",
-                    listen.address
-                ),
-            );
-            // The default comes from no file, and this one is where to write another.
-            if problem.file.is_empty() {
-                problem.file = settings.display().to_string();
-            }
-            problems.push(problem);
-        }
-    }
-    match problems.is_empty() {
-        true => Ok(Some(config)),
-        false => Err(Error::Invalid(problems)),
-    }
-}
-
-/// The least port that needs no privilege (ip(7)). Those of the program's file do not count in a service that may get no
-/// new ones.
-fn least_port() -> u16 {
-    let said = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
-    let least = said.ok().and_then(|it| it.trim().parse().ok());
-    least.unwrap_or(1024)
 }
 
 fn report(person: &Person, settings: Option<&Path>, config: Option<&Config>) -> String {
@@ -185,42 +148,48 @@ fn report(person: &Person, settings: Option<&Path>, config: Option<&Config>) -> 
     };
     format!(
         "popgate runs, and starts at each login of this account ({})\n{next}\n\
-         it ends with the last logout: `loginctl enable-linger` lets it run from the start of the machine on\n\
+         it stops when you log out: `loginctl enable-linger` lets it run from the start of the machine on\n\
          `popgate uninstall --user` takes this back",
         unit.display()
     )
 }
 
-/// Starts the unit, and writes it first if it is not there.
-pub(super) fn start_for_person() -> Result<(), Error> {
+/// Starts the unit, and writes it first, for these settings, if it is not there.
+pub(super) fn start_for_person(settings: Option<&Path>) -> Result<(), Error> {
     let person = Person::of_process()?;
     match FILES.is_ours(&person.unit())? {
-        true => told("systemctl", &["--user", "start", NAME]).map(drop),
-        false => install_for_person(None).map(drop),
+        true => run("systemctl", &["--user", "start", NAME]).map(drop),
+        false => install_for_person(settings).map(drop),
     }
 }
 
-/// Stops popgate, and removes what was written. Settings and mail stay.
+/// Stops popgate, and removes what was written, as far as it is there. Settings and mail stay.
 pub(super) fn uninstall_for_person() -> Ended {
     let person = Person::of_process()?;
-    if !FILES.is_ours(&person.unit())? {
+    let files = person.files();
+    let has_unit = FILES.is_ours(&person.unit())?;
+    let is_ours = |path: &PathBuf| FILES.is_ours(path).is_ok_and(|ours| ours);
+    if !files.iter().any(is_ours) {
         return Err(Error::NotFound(format!(
             "`popgate install --user` has installed nothing for this account: there is no {}",
             person.unit().display()
         )));
     }
-    told("systemctl", &["--user", "disable", "--now", NAME]).map_err(|error| {
-        let files: Vec<_> = person.files().iter().map(|it| it.display().to_string()).collect();
-        Error::failed(format!(
+    let stopped = run("systemctl", &["--user", "disable", "--now", NAME]);
+    // One whose file is gone is not always known to systemd.
+    if let (true, Err(error)) = (has_unit, stopped) {
+        let files: Vec<_> = files.iter().map(|it| it.display().to_string()).collect();
+        return Err(Error::failed(format!(
             "{error}; nothing is removed: log in at the desktop or by ssh, and not by su or sudo, and try again, or remove {}",
             files.join(", ")
-        ))
-    })?;
-    let files = person.files();
+        )));
+    }
     for path in FILES.remove(&files)? {
         println!("removed {}", path.display());
     }
-    told("systemctl", &["--user", "daemon-reload"])?;
+    if has_unit {
+        run("systemctl", &["--user", "daemon-reload"])?;
+    }
     println!(
         "popgate no longer starts at the login, and is stopped; settings and mail stay in {} and {}",
         person.folder.display(),

@@ -8,7 +8,7 @@ use super::Error;
 ///
 /// # Errors
 /// A sentence with the command in it, if there is no such program, or it fails.
-pub(super) fn told(program: &str, words: &[&str]) -> Result<String, Error> {
+pub(super) fn run(program: &str, words: &[&str]) -> Result<String, Error> {
     let line = format!("`{program} {}`", words.join(" "));
     let output = Command::new(program)
         .args(words)

@@ -20,6 +20,8 @@ mod manager;
 mod menu_entry;
 #[cfg(unix)]
 mod packages;
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+mod settings;
 #[cfg(target_os = "linux")]
 mod user_unit;
 #[cfg(windows)]
@@ -34,7 +36,7 @@ use macos as system;
 #[cfg(windows)]
 use windows as system;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -70,9 +72,10 @@ pub(super) fn install(args: &InstallArgs) -> Ended {
     }
 }
 
-/// Installs for this account, or starts what is installed, because a person wants to see it now.
-pub(super) fn start_for_person() -> Result<(), Error> {
-    system::start_for_person()
+/// Installs for this account, with the settings that are named, or starts what is installed, because a person wants to see
+/// it now.
+pub(super) fn start_for_person(settings: Option<&Path>) -> Result<(), Error> {
+    system::start_for_person(settings)
 }
 
 /// Removes what was installed.

@@ -152,7 +152,7 @@ pub(super) fn install_for_person(_: Option<&Path>) -> Result<String, Error> {
 }
 
 /// Only an administrator may start the service.
-pub(super) fn start_for_person() -> Result<(), Error> {
+pub(super) fn start_for_person(_: Option<&Path>) -> Result<(), Error> {
     Err(Error::failed(
         "no popgate answers; as administrator, start its service, `sc start popgate`, or install it, `popgate install`",
     ))
