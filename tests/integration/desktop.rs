@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use crate::first_run::{Ending, line_with};
 use crate::support::browser::Browser;
@@ -381,12 +382,21 @@ fn with_browser() -> tempfile::TempDir {
     folder
 }
 
+/// How long a browser's start and an answer may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// What the browser gets from the address that it is started with.
 fn browsed(folder: &Path) -> (String, String) {
-    let address = fs::read_to_string(folder.join("pipe")).unwrap();
+    let pipe = folder.join("pipe");
+    let (send, receive) = std::sync::mpsc::channel();
+    // Nobody else may open the pipe: then this thread waits until the tests end.
+    std::thread::spawn(move || send.send(fs::read_to_string(pipe)));
+    let address = receive.recv_timeout(LIMIT);
+    let address = address.expect("no browser was started").unwrap();
     let host = address.trim().strip_prefix("http://").unwrap();
     let host = host.strip_suffix('/').unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
     write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();

@@ -16,7 +16,7 @@ use crate::support::identity_provider::{
 };
 use crate::support::{Peer, shown};
 
-use crate::support::program::{NO_HOME, POPGATE};
+use crate::support::program::{FOLDERS, NO_HOME, POPGATE};
 
 /// A folder with a configuration, the mail server that it names, and the provider.
 struct Setup {
@@ -441,6 +441,8 @@ async fn a_terminal_shows_the_page_and_not_the_password() {
     let mut child = pty_process::blocking::Command::new(POPGATE)
         .args(setup.add_args())
         .env_remove("POPGATE_PASSWORD")
+        .env_remove(FOLDERS[0])
+        .env_remove(FOLDERS[1])
         .env("HOME", NO_HOME)
         .spawn(line)
         .unwrap();
@@ -473,6 +475,8 @@ async fn a_terminal_shows_the_page_and_not_the_password() {
         .args(setup.add_args())
         .args(["--refresh-token-file", "-"])
         .env_remove("POPGATE_PASSWORD")
+        .env_remove(FOLDERS[0])
+        .env_remove(FOLDERS[1])
         .env("HOME", NO_HOME)
         .spawn(line)
         .unwrap();
