@@ -111,9 +111,9 @@ pub enum Command {
     /// Work with rule files
     #[command(subcommand)]
     Rules(rules::RulesCommand),
-    /// Let popgate start by itself from now on: at your login, or as the service of Windows
+    /// Start popgate automatically: at your login, or as the service of Windows
     Install(install::InstallArgs),
-    /// Stop popgate and let it start no longer; settings and mail stay
+    /// Stop popgate and no longer start it automatically; settings and mail stay
     Uninstall(install::UninstallArgs),
     /// What the service manager starts
     #[cfg(windows)]

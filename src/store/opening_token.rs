@@ -1,7 +1,7 @@
 //! A token by which a person on this machine opens the console: who can write into the data directory is its owner.
 //!
 //! In: a data directory and a token; out: a file, or whether a token is the one in it. It is good for once, for a few
-//! minutes, and a new one replaces it. Where other accounts can make files in the directory, too, theirs are none.
+//! minutes, and a new one replaces it. Where other accounts can make files in the directory, too, theirs are not accepted.
 
 use std::fs;
 use std::io::{self, Read};
@@ -37,7 +37,7 @@ impl OpeningToken {
         written.map(drop)
     }
 
-    /// Whether this is the token; it is none from then on.
+    /// Whether this is the token; it is not accepted from then on.
     pub fn takes(data_dir: &Path, token: &str) -> bool {
         let path = path(data_dir);
         let fits = || -> io::Result<bool> {
@@ -61,7 +61,7 @@ impl OpeningToken {
 
     /// Removes the token: another process that had the console's port before may have received it.
     pub fn forget(data_dir: &Path) {
-        // If it cannot be removed, it is none of this process, which could not take it either.
+        // If it cannot be removed, this process could not take it either.
         let _ = fs::remove_file(path(data_dir));
     }
 }
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forgotten_token_is_none() {
+    fn a_forgotten_token_is_not_accepted() {
         let dir = tempfile::tempdir().unwrap();
         OpeningToken::forget(dir.path());
         OpeningToken::put(dir.path(), "a").unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_old_or_from_the_future_is_none() {
+    fn a_token_that_is_old_or_from_the_future_is_not_accepted() {
         let dir = tempfile::tempdir().unwrap();
         OpeningToken::put(dir.path(), "a").unwrap();
         let file = fs::File::options()
@@ -125,7 +125,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_can_write_is_none() {
+    fn a_file_that_others_can_write_is_not_accepted() {
         use std::os::unix::fs::PermissionsExt;
 
         let dir = tempfile::tempdir().unwrap();
@@ -145,7 +145,7 @@ mod tests {
     /// Only root can make such a file: this needs root, and without it nothing is tested.
     #[cfg(unix)]
     #[test]
-    fn a_file_of_another_account_is_none() {
+    fn a_file_of_another_account_is_not_accepted() {
         let dir = tempfile::tempdir().unwrap();
         OpeningToken::put(dir.path(), "a").unwrap();
         let path = path(dir.path());

@@ -1,4 +1,4 @@
-//! The files that `install --user` writes, and that nobody has written in their place.
+//! The files that `install --user` writes, never overwriting a file that popgate did not write.
 //!
 //! In: a path and a text that begins with a mark, or has it in it; out: the file. One without the mark is somebody's own,
 //! and neither replaced nor removed.
