@@ -109,7 +109,7 @@ mod system {
     }
 
     pub(super) fn waiting() {
-        windows_service::running();
+        windows_service::waiting();
     }
 
     pub(super) fn reloading() {}

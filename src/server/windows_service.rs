@@ -122,6 +122,15 @@ fn control(event: ServiceControl) -> ServiceControlHandlerResult {
     ServiceControlHandlerResult::NoError
 }
 
+/// There are no settings yet, only the pages that ask for them. The service manager has no state for that.
+pub(super) fn waiting() {
+    event(
+        Level::INFO,
+        "popgate waits for its settings: open the console",
+    );
+    report(ServiceState::Running, Duration::ZERO, 0);
+}
+
 /// All sockets are bound and all rules are loaded.
 pub(super) fn running() {
     /// After a reload it runs again, which is no start.
