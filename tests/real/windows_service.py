@@ -81,6 +81,8 @@ def with_settings(wine, data):
         becomes(wine, "RUNNING")
         until(lambda: not refuses(box.port), lambda: f"the service does not listen:\n{log(wine)}")
         same(box.fetch(), "lunch", "fetched from the service")
+        # Else its absence later would say nothing.
+        expect(wine.processes("popgate.exe"), "the process of the running service is not found")
         until(lambda: os.path.exists(path + ".old"), "a log that is too long is continued")
         expect(os.path.getsize(path) < 10000 and os.path.getsize(path + ".old") <= LONGEST_LOG, "the log is not begun anew")
         client = box.session()
@@ -95,6 +97,7 @@ def with_settings(wine, data):
         until(lambda: not wine.processes("popgate.exe"), "the process of the stopped service is there")
         wine.ran(["wine", "sc", "start", "popgate"])
         becomes(wine, "RUNNING")
+        expect(wine.processes("popgate.exe"), "the process of the service that was started again is not found")
         wine.must("uninstall")
         becomes(wine, None)
         expect(not wine.processes("popgate.exe"), "the process of the removed service is there")
@@ -150,13 +153,15 @@ def installer(wine, setup):
 def installed(wine, setup, flags):
     folder = wine.disk("Program Files", "popgate")
     program = os.path.join(folder, "popgate.exe")
+    begin = len(wine.said())
     code = wine.ran(["wine", setup, "/S", *flags], 300).returncode
     expect(code == 0 and os.path.exists(program), f"the installer: exit {code}")
     expect(exists(wine, UNINSTALL), "Windows does not know how to remove it")
     wine.must("--version", program=program)
     wine.must("demo", "--once", program=program)
     becomes(wine, None if flags else "RUNNING")
-    expect(bool(flags) or "popgate" in wine.said(), "the service has said nothing")
+    # Its events are written by a thread of their own.
+    until(lambda: flags or "popgate" in wine.said()[begin:], "the service has said nothing")
     code = wine.ran(["wine", os.path.join(folder, "uninstall.exe"), "/S"], 300).returncode
     expect(code == 0, f"the uninstaller: exit {code}")
     # It copies itself elsewhere, and ends before its copy does.
