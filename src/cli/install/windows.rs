@@ -28,7 +28,6 @@ pub(super) fn install() -> Ended {
     refuse_somebody_elses(&folder)?;
     let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
     let manager = ServiceManager::local_computer(None::<&str>, access).map_err(failed)?;
-    event_log::register(NAME)?;
     let info = ServiceInfo {
         name: OsString::from(NAME),
         display_name: OsString::from("popgate"),
@@ -43,6 +42,8 @@ pub(super) fn install() -> Ended {
     };
     let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START;
     let service = manager.create_service(&info, access).map_err(failed)?;
+    // Not before: a refused installation leaves no source of events, and does not change that of an installed service.
+    event_log::register(NAME)?;
     let description = "Stands between mail programs and the provider's server, and filters spam.";
     service.set_description(description).map_err(failed)?;
     // Windows waits ten seconds for a service when it ends, unless the service asks for more.
