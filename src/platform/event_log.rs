@@ -32,7 +32,7 @@ impl Events {
         opened.map(Self).map_err(io::Error::other)
     }
 
-    /// Writes an event; it may wait for the system. A failure is nobody's to hear.
+    /// Writes an event; it may wait for the system. Failures are ignored: the service works without events, too.
     pub fn report(&self, level: Level, text: &str) {
         let level = match level {
             Level::ERROR => log::Level::Error,
@@ -57,7 +57,7 @@ pub fn register(source: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes that back; the events stay.
+/// Removes what [`register`] has written. Events that were written stay in the event log.
 ///
 /// # Errors
 /// The system's.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The Windows program, in Wine: what it does is what the Linux program does.
 
-The demonstration, `check` and what it says of settings that Windows has not, verdicts of `scan` equal (probabilities
+The demonstration, `check` and what it says of settings that Windows does not support, verdicts of `scan` equal (probabilities
 to 12 digits), real mail programs that fetch through it and compare every octet (clients.py, matrix.py), training and releasing, kills
 (killed.py), a full and a read-only disk, the console in a browser (console.py), the service, and the installer.
 Exit 0 if everything passed, 1 otherwise, 77 if a program is missing.

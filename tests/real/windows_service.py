@@ -1,4 +1,4 @@
-"""Checks of the Windows program as a service, and of its installer, as far as Wine has what they need."""
+"""Checks of the Windows program as a service, and of its installer, as far as Wine supports them."""
 
 import os
 import re
@@ -84,7 +84,7 @@ def with_settings(wine, data):
         # Else its absence later would say nothing.
         expect(wine.processes("popgate.exe"), "the process of the running service is not found")
         until(lambda: os.path.exists(path + ".old"), "a log that is too long is continued")
-        expect(os.path.getsize(path) < 10000 and os.path.getsize(path + ".old") <= LONGEST_LOG, "the log is not begun anew")
+        expect(os.path.getsize(path) < 10000 and os.path.getsize(path + ".old") <= LONGEST_LOG, "a log that is too long is not replaced by a new one")
         client = box.session()
         stop = wine.ran(["wine", "sc", "stop", "popgate"])
         expect(stop.returncode == 0, f"sc stop: {stop.stdout}{stop.stderr}")
