@@ -56,14 +56,6 @@ pub(super) fn trusted_of_person(given: Option<&Path>) -> Result<Option<PathBuf>,
     trusted_to_serve(given)
 }
 
-/// As [`trusted_of_person`], but a file that is not trusted is passed over, and why is said on stderr.
-pub(super) fn chosen_to_serve(given: Option<&Path>) -> Option<PathBuf> {
-    trusted_of_person(given).unwrap_or_else(|error| {
-        error.report();
-        None
-    })
-}
-
 /// Other folders than the working directory are those of this account and of root, and the person's own may be that, too.
 fn refuse_foreign(found: &Path) -> Result<(), Error> {
     let own = places::own_settings();

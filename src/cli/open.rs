@@ -63,7 +63,7 @@ pub(super) fn run(args: &OpenArgs) -> Ended {
 }
 
 fn invitation(args: &OpenArgs) -> Result<Invitation, Error> {
-    let file = config_file::chosen_to_serve(args.admin.settings());
+    let file = config_file::trusted_of_person(args.admin.settings())?;
     let flags = Flags {
         data_dir: args.data_dir.clone(),
         ..args.admin.flags()

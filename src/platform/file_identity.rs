@@ -101,7 +101,7 @@ mod system {
     use std::os::unix::fs::MetadataExt;
     use std::path::Path;
 
-    use nix::unistd::{Uid, User, geteuid};
+    use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
     /// Device and inode.
     pub(super) type Id = (u64, u64);
@@ -142,13 +142,29 @@ mod system {
 
     /// Write permission of the group and of everybody else.
     const OTHERS_WRITE: u32 = 0o022;
+    const GROUP_WRITES: u32 = 0o020;
 
     pub(super) fn foreign_writer(path: &Path) -> io::Result<Option<String>> {
         let own = geteuid().as_raw();
         let (link, file) = (std::fs::symlink_metadata(path)?, std::fs::metadata(path)?);
         // Everybody may "write" a link: what counts is whose it is.
         let link = foreign(link.uid(), 0, own);
-        Ok(link.or_else(|| foreign(file.uid(), file.mode(), own)))
+        let mode = match is_private_group(file.gid(), file.uid()) {
+            true => file.mode() & !GROUP_WRITES,
+            false => file.mode(),
+        };
+        Ok(link.or_else(|| foreign(file.uid(), mode, own)))
+    }
+
+    /// Whether a group is that of one account alone, by its name, as most distributions make one for each person: files are
+    /// writable by it then where the umask is 002.
+    fn is_private_group(group: u32, owner: u32) -> bool {
+        let group = Group::from_gid(Gid::from_raw(group)).ok().flatten();
+        let owner = User::from_uid(Uid::from_raw(owner)).ok().flatten();
+        let named = group.zip(owner);
+        named.is_some_and(|(group, owner)| {
+            group.name == owner.name && group.mem.iter().all(|member| *member == owner.name)
+        })
     }
 
     fn foreign(owner: u32, mode: u32, own: u32) -> Option<String> {
