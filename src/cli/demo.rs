@@ -4,6 +4,7 @@ mod table;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tempfile::TempDir;
@@ -37,13 +38,30 @@ pub struct DemoArgs {
     admin: String,
 }
 
+/// How long the threads of the demonstration may take to end.
+const ENDING: Duration = Duration::from_secs(3);
+
 /// Runs the demonstration.
 pub(super) fn run(args: &DemoArgs) -> Ended {
     log::at("warn");
     // What the console shows: gone when the demonstration has ended with all its tasks, for Windows deletes no file that is
     // open. A container may have no folder to write into.
     let data = tempfile::tempdir().ok();
-    block_on(demonstrate(args, data.as_ref().map(TempDir::path)))
+    let ended = block_on(demonstrate(args, data.as_ref().map(TempDir::path)));
+    if let Some(data) = data {
+        remove(data);
+    }
+    ended
+}
+
+/// Threads of the store end a moment later than the tasks.
+fn remove(folder: TempDir) {
+    let begin = Instant::now();
+    while folder.path().exists() && begin.elapsed() < ENDING {
+        if std::fs::remove_dir_all(folder.path()).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 async fn demonstrate(args: &DemoArgs, data: Option<&Path>) -> Ended {
