@@ -176,7 +176,10 @@ def full_disk(wine, _):
         got = box.fetch()
         same(got, "lunch", "on a full disk")
         expect(b"X-Spam-Flag: YES" in got["late"] and SPAM in got["late"], f"neither tagged nor whole: {got['late'][:500]}")
-        print("    the log: " + sentence(box.server.log(), "the disk is full: make room there"))
+        says = "the disk is full: make room there"
+        # The store writes a moment after the mail is fetched.
+        until(lambda: says in box.server.log(), lambda: f"no line with {says!r} in\n{box.server.log()}")
+        print("    the log: " + sentence(box.server.log(), says))
         os.mkdir(os.path.join(box.folder, "ham"))
         with open(os.path.join(box.folder, "ham", "a.eml"), "wb") as f:
             f.write(MESSAGES["lunch"])
