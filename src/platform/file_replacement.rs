@@ -12,8 +12,8 @@ pub fn replace(new: &Path, path: &Path) -> io::Result<()> {
     std::fs::rename(new, path)
 }
 
-/// As [`std::fs::rename`], and again while the file is in use: not every Windows replaces one that is open, and whoever looks
-/// for viruses, or follows what is learned, has it open for a moment.
+/// As [`std::fs::rename`], retried while the file is in use: not every Windows replaces a file that is open, and a virus scanner
+/// or a popgate that reads what was learned has it open for a moment.
 ///
 /// # Errors
 /// The system's, if the file stays in use for a second, too.

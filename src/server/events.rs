@@ -43,7 +43,7 @@ enum Item {
     Service(Level, String),
     /// A warning or an error from the log.
     Logged(Level, String),
-    /// Whoever flushes waits for this.
+    /// The caller of a flush waits for this.
     Flush(SyncSender<()>),
 }
 

@@ -49,7 +49,7 @@ class Wine:
     def __init__(self, program, folder):
         self.program, self.folder = os.path.abspath(program), folder
         self.prefix = os.path.join(folder, "wine")
-        # Without what is downloaded, and without entries in the menu of whoever runs this.
+        # Without what is downloaded, and without entries in the user's own menu.
         # What a service writes to the event log of Windows, Wine writes to its own log: it keeps no events.
         os.environ.update(WINEPREFIX=self.prefix, WINEDEBUG="-all,+eventlog", WINEDLLOVERRIDES="mscoree=;mshtml=;winemenubuilder.exe=", LC_ALL="C.UTF-8")
         os.mkdir(self.prefix)

@@ -105,7 +105,7 @@ pub(super) fn uninstall() -> Ended {
     while state().map_err(failed)? != ServiceState::Stopped {
         if begin.elapsed() > LONGEST_STOP {
             return Err(Error::failed(
-                "the service popgate does not stop; it is removed at the next start of the system",
+                "the service popgate does not stop, and is still installed: uninstall it again once it has stopped",
             ));
         }
         std::thread::sleep(Duration::from_millis(100));
