@@ -39,20 +39,33 @@ pub fn required(hir: &Hir) -> Option<Set> {
 struct Analysis {
     /// All texts that it matches, if they are few.
     exact: Option<Set>,
+    /// A set; each match begins with one of its members, which may be empty.
+    prefix: Set,
+    /// A set; each match ends with one of its members, which may be empty.
+    suffix: Set,
     /// A set; each match contains one of its members.
     inner: Option<Set>,
 }
 
 impl Analysis {
-    const NOTHING: Self = Self {
-        exact: None,
-        inner: None,
-    };
+    fn nothing() -> Self {
+        Self {
+            exact: None,
+            prefix: vec![Vec::new()],
+            suffix: vec![Vec::new()],
+            inner: None,
+        }
+    }
 
     fn exact(set: Set) -> Self {
-        Self {
-            exact: (set.len() <= SET_LIMIT).then_some(set),
-            inner: None,
+        match set.len() <= SET_LIMIT {
+            true => Self {
+                prefix: set.clone(),
+                suffix: set.clone(),
+                exact: Some(set),
+                inner: None,
+            },
+            false => Self::nothing(),
         }
     }
 
@@ -66,7 +79,9 @@ fn analysis_of(hir: &Hir) -> Analysis {
         // An anchor matches no text, so the texts on both sides are adjacent.
         HirKind::Empty | HirKind::Look(_) => Analysis::exact(vec![Vec::new()]),
         HirKind::Literal(literal) => Analysis::exact(vec![literal.0.to_ascii_lowercase()]),
-        HirKind::Class(class) => class_members(class).map_or(Analysis::NOTHING, Analysis::exact),
+        HirKind::Class(class) => {
+            class_members(class).map_or_else(Analysis::nothing, Analysis::exact)
+        }
         HirKind::Capture(capture) => analysis_of(&capture.sub),
         HirKind::Repetition(repetition) => {
             let sub = analysis_of(&repetition.sub);
@@ -76,12 +91,15 @@ fn analysis_of(hir: &Hir) -> Analysis {
                         set.push(Vec::new());
                         Analysis::exact(set)
                     }
-                    None => Analysis::NOTHING,
+                    None => Analysis::nothing(),
                 },
-                (0, _) => Analysis::NOTHING,
+                (0, _) => Analysis::nothing(),
                 (1, Some(1)) => sub,
+                // The first copy is adjacent to what precedes, the last one to what follows.
                 _ => Analysis {
                     exact: None,
+                    prefix: sub.prefix.clone(),
+                    suffix: sub.suffix.clone(),
                     inner: sub.required(),
                 },
             }
@@ -92,58 +110,62 @@ fn analysis_of(hir: &Hir) -> Analysis {
 }
 
 fn concat(parts: &[Hir]) -> Analysis {
+    // What the parts so far end with.
     let mut run: Set = vec![Vec::new()];
     let mut inner = None;
-    let mut whole = true;
+    let mut prefix = None;
     for part in parts {
-        if let Some(copy) = repeated(part) {
-            // The first copy is adjacent to what precedes, the last one to what follows.
-            whole = false;
-            inner = better(inner, cross(&run, &copy).or(Some(run)));
-            run = copy;
-            continue;
-        }
         let known = analysis_of(part);
         let joined = known.exact.as_ref().and_then(|set| cross(&run, set));
         if let Some(joined) = joined {
             run = joined;
             continue;
         }
-        whole = false;
-        inner = better(inner, Some(run));
+        let adjacent = cross(&run, &known.prefix).unwrap_or(run);
+        prefix.get_or_insert_with(|| adjacent.clone());
+        inner = better(inner, Some(adjacent));
         inner = better(inner, known.inner);
         // Too many to combine with what precedes, but a start for what follows.
-        run = known.exact.unwrap_or_else(|| vec![Vec::new()]);
+        run = known.suffix;
     }
-    if whole {
-        Analysis::exact(run)
-    } else {
-        Analysis {
+    match prefix {
+        None => Analysis::exact(run),
+        Some(prefix) => Analysis {
             exact: None,
+            prefix,
+            suffix: run.clone(),
             inner: better(inner, Some(run)),
-        }
-    }
-}
-
-/// What is repeated at least once, if it is known exactly.
-fn repeated(hir: &Hir) -> Option<Set> {
-    match hir.kind() {
-        HirKind::Repetition(repetition) if repetition.min > 0 => analysis_of(&repetition.sub).exact,
-        _ => None,
+        },
     }
 }
 
 fn alternation(parts: &[Hir]) -> Analysis {
     let all: Vec<Analysis> = parts.iter().map(analysis_of).collect();
     let exact: Option<Vec<Set>> = all.iter().map(|known| known.exact.clone()).collect();
+    let prefix = any_of(all.iter().map(|known| &known.prefix));
+    let suffix = any_of(all.iter().map(|known| &known.suffix));
     let inner: Option<Vec<Set>> = all.into_iter().map(Analysis::required).collect();
     let inner = inner.map(|sets| sets.concat());
     Analysis {
         exact: exact
             .map(|sets| sets.concat())
             .filter(|set| set.len() <= SET_LIMIT),
+        prefix,
+        suffix,
         inner: inner.filter(is_selective),
     }
+}
+
+/// The members of all sets; the empty text if they are too many or one is empty, which says nothing.
+fn any_of<'s>(sets: impl Iterator<Item = &'s Set>) -> Set {
+    let mut all = Set::new();
+    for member in sets.flatten() {
+        if member.is_empty() || all.len() == SET_LIMIT {
+            return vec![Vec::new()];
+        }
+        all.push(member.clone());
+    }
+    all
 }
 
 /// Whether a set is worth a search for its members.
@@ -219,10 +241,10 @@ fn shortest(set: &Set) -> usize {
     set.iter().map(Vec::len).min().unwrap_or(0)
 }
 
-/// The octets of a literal without those at its beginning that nearly every link has.
+/// The octets of a literal without those at its beginning that nearly every link has, or that stand before its target.
 fn selective_octets(literal: &[u8]) -> usize {
     let mut rest = literal;
-    for common in [&b"http"[..], b"s", b"://", b"www."] {
+    for common in [&b" -> "[..], b"http", b"s", b"://", b"www."] {
         rest = match common {
             b"s" if rest.len() == literal.len() => rest,
             _ => rest.strip_prefix(common).unwrap_or(rest),
@@ -273,7 +295,13 @@ mod tests {
         );
         assert_eq!(literals(r"(?i)kiss\b.*ban"), ["kiss"]);
         assert_eq!(literals("v[i1!]agra"), ["v!agra", "v1agra", "viagra"]);
-        assert_eq!(literals("(?:abc|de+f)x"), ["abc", "de"]);
+        assert_eq!(literals("(?:abc|de+f)x"), ["abcx", "efx"]);
+        assert_eq!(
+            literals("[0-9](?:/[a-z]+=|[*])https?:"),
+            ["*http:", "*https:", "=http:", "=https:"]
+        );
+        assert_eq!(literals("/(?:wp-[a-z]+|[.][a-z]+)"), ["/.", "/wp-"]);
+        assert_eq!(literals("^(?:click|klik)[^>]* -> "), ["click", "klik"]);
         assert_eq!(literals("(?:foo)+"), ["foo"]);
         assert_eq!(literals("w{3}-(?:ab){2,}c"), ["w-ab"]);
         assert_eq!(literals("(?i)für"), ["fÜr", "für"]);
