@@ -67,7 +67,7 @@
 //! 5. `filter/rule_file.rs`, `RuleOverride::apply`: a later layer's keys → changes to the rule with that id.
 //! 6. `filter/message_filter.rs`, `Filter::new`: the set and the thresholds → what has not expired.
 //! 7. `filter/compiled_rules.rs`, `CompiledRules::new`: rules → sorted by the place they look at.
-//! 8. `filter/required_literals.rs`, `required_bytes.rs`: a regex → literals and bytes without which it cannot match.
+//! 8. `filter/required_literals.rs`, `required_pairs.rs`: a regex → literals and pairs of octets without which it cannot match.
 //! 9. `filter/scan/build.rs`, `Scanner::new`: the rules of one place → one index of all their words, and its confirmations.
 //! 10. `filter/pattern.rs`, `Pattern::regex`: a stock regex is compiled when a text first needs it.
 //!

@@ -8,6 +8,7 @@
 
 mod because;
 pub mod brands;
+mod byte_set;
 pub mod classifier;
 pub mod combination;
 mod compiled_rules;
@@ -31,8 +32,8 @@ pub mod pattern;
 pub mod place;
 mod received;
 pub mod receiving_server;
-mod required_bytes;
 pub mod required_literals;
+mod required_pairs;
 pub mod rule;
 pub mod rule_changes;
 mod rule_error;

@@ -12,8 +12,8 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
-use crate::filter::required_bytes::{self, ByteSet};
 use crate::filter::required_literals;
+use crate::filter::required_pairs::{self, Requirement};
 use crate::filter::rule_error::RuleError;
 use crate::filter::shared::{Shared, SourceDigest};
 
@@ -34,8 +34,8 @@ pub struct Pattern {
     regex: Arc<Compiled>,
     /// In lower case; every match contains one of these. Empty if there are none.
     pub literals: Vec<Vec<u8>>,
-    /// Every match contains a byte of each of these sets.
-    pub(crate) required_bytes: Vec<ByteSet>,
+    /// Every text with a match has a pair of octets of each of these.
+    pub(crate) required_pairs: Vec<Requirement>,
 }
 
 impl Pattern {
@@ -62,7 +62,7 @@ impl Pattern {
             regex: REGEXES.get(SourceDigest::of([&*source]), || Ok(Compiled::new()))?,
             source,
             literals: required_literals::required(&hir).unwrap_or_default(),
-            required_bytes: required_bytes::required(&hir),
+            required_pairs: required_pairs::required(&hir),
         })
     }
 

@@ -9,6 +9,7 @@ mod finds;
 mod folded;
 mod loose_set;
 mod near;
+mod pair_filter;
 mod short_words;
 mod word_edge;
 mod word_index;
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use crate::filter::lists::List;
 use crate::filter::pattern::Pattern;
 use crate::filter::place::Place;
-use crate::filter::required_bytes::ByteSet;
 use crate::filter::rule::{Range, Rule};
 use crate::filter::rule_matches::RuleMatches;
 use crate::message::Work;
@@ -29,6 +29,7 @@ use finds::{Find, Finds};
 use folded::{composed, fold};
 use loose_set::LooseSet;
 use near::{LastSeen, NearRule};
+use pair_filter::{FoundPairs, PairFilter};
 use word_edge::stands_alone;
 use word_index::WordIndex;
 
@@ -36,9 +37,12 @@ use word_index::WordIndex;
 /// without it each costs a hundred times as much.
 const LOOSE_TOGETHER: usize = 8;
 
-/// On a text up to this length regexes without literals run one by one, if it has the
-/// bytes they require: few are left then, and a set is slow to start.
+/// On a text up to this length regexes without literals run one by one: a set is slow to start.
 const SHORT: usize = 512;
+
+/// If more regexes of a set may match a longer text, it is searched with the set; and if no more are to run on one, a look at
+/// its pairs of octets costs as much as they do.
+const FEW: usize = 2;
 
 /// Units of work for a text, an octet in which words are searched for, a word that is found, an octet that a set of regexes
 /// without literals reads, and a run of a regex and an octet that it reads.
@@ -66,6 +70,8 @@ pub(crate) struct Scanner {
     loose: Vec<Arc<LooseSet>>,
     /// Index into `regexes` by index over all of `loose`.
     loose_regexes: Vec<usize>,
+    /// Tells which of `regexes` cannot match a text.
+    pairs: PairFilter,
     nears: Vec<NearRule>,
     /// Rules that count the texts themselves.
     presence: Vec<usize>,
@@ -146,18 +152,13 @@ impl Scanner {
             self.scan_whole(text, matches);
             let text = work.beginning(text, units);
             self.scan_words(text, &mut seen, matches, work);
-            let have = self.wake_loose(text, &mut seen.woken, work);
-            if seen.woken.is_empty() && seen.begun.is_empty() {
-                continue;
+            for regex in &seen.woken {
+                seen.awake[*regex] = false;
             }
+            self.choose_regexes(text, &mut seen.woken, work);
             let text = affordable(text, seen.woken.len(), work);
             for regex in seen.woken.drain(..) {
-                seen.awake[regex] = false;
-                let search = &self.regexes[regex];
-                let mut required = search.pattern.required_bytes.iter();
-                if required.all(|need| have.meets(need)) {
-                    search.run(text, matches, work);
-                }
+                self.regexes[regex].run(text, matches, work);
             }
             for near in seen.begun.drain(..) {
                 seen.last[near] = LastSeen::default();
@@ -296,27 +297,48 @@ impl Scanner {
         }
     }
 
-    /// Wakes the regexes without a literal that may match; returns the bytes to check them against.
-    fn wake_loose(&self, text: &str, woken: &mut Vec<usize>, work: &Work<'_>) -> ByteSet {
+    /// Adds the regexes without a literal to those with one in the text, and takes those away that cannot match.
+    fn choose_regexes(&self, text: &str, woken: &mut Vec<usize>, work: &Work<'_>) {
+        let is_worthwhile = text.len() <= SHORT || woken.len() > FEW;
+        if self.loose_regexes.is_empty() && (woken.is_empty() || !is_worthwhile) {
+            return;
+        }
+        let found = self.pairs.look_at(text);
+        woken.retain(|regex| found.meet(*regex));
         if text.len() <= SHORT {
-            woken.extend(&self.loose_regexes);
-            return match woken.is_empty() {
-                true => ByteSet::ALL,
-                false => ByteSet::of(text.as_bytes()),
-            };
+            let loose = self.loose_regexes.iter().copied();
+            woken.extend(loose.filter(|regex| found.meet(*regex)));
+            return;
         }
         let sets = self.loose.iter();
         for (set, regexes) in sets.zip(self.loose_regexes.chunks(LOOSE_TOGETHER)) {
-            if !set.is_compiled() && !work.may_compile() {
-                work.end();
-                continue;
-            }
-            match set.matches(text) {
-                Some(matching) => woken.extend(matching.into_iter().map(|number| regexes[number])),
-                None => woken.extend(regexes),
-            }
+            self.choose_of_set(set, regexes, text, &found, woken, work);
         }
-        ByteSet::ALL
+    }
+
+    /// Adds those of a set's regexes that may match a long text.
+    fn choose_of_set(
+        &self,
+        set: &LooseSet,
+        regexes: &[usize],
+        text: &str,
+        found: &FoundPairs<'_>,
+        woken: &mut Vec<usize>,
+        work: &Work<'_>,
+    ) {
+        let may_match = || regexes.iter().copied().filter(|it| found.meet(*it));
+        if may_match().count() <= FEW {
+            woken.extend(may_match());
+            return;
+        }
+        if !set.is_compiled() && !work.may_compile() {
+            work.end();
+            return;
+        }
+        match set.matches(text) {
+            Some(matching) => woken.extend(matching.into_iter().map(|number| regexes[number])),
+            None => woken.extend(may_match()),
+        }
     }
 }
 

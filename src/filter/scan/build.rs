@@ -6,6 +6,7 @@ use super::finds::{Find, Finds};
 use super::folded::{composed, folded};
 use super::loose_set::LooseSet;
 use super::near::{ENOUGH, NearRule};
+use super::pair_filter::PairFilter;
 use super::word_index::WordIndex;
 use super::{LOOSE_TOGETHER, Placed, Scanner, Search};
 use crate::filter::lists::Lists;
@@ -32,6 +33,7 @@ impl Scanner {
             regexes: Vec::new(),
             loose: Vec::new(),
             loose_regexes: Vec::new(),
+            pairs: PairFilter::default(),
             nears: Vec::new(),
             presence: Vec::new(),
             listed: Vec::new(),
@@ -44,6 +46,9 @@ impl Scanner {
         if !words.is_empty() {
             scanner.index(words)?;
         }
+        let regexes = scanner.regexes.iter();
+        let required = regexes.map(|it| &*it.pattern.required_pairs);
+        scanner.pairs = PairFilter::new(&required.collect::<Vec<_>>());
         for some in scanner.loose_regexes.chunks(LOOSE_TOGETHER) {
             let some = some.iter();
             let some = some.map(|regex| &scanner.regexes[*regex].pattern);
