@@ -1,5 +1,6 @@
 //! What the scanners found in a message: matches by rule.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use crate::message::visible_text::cut;
@@ -17,6 +18,8 @@ pub(crate) struct RuleMatches {
     texts: String,
     /// A bit for each phrase: whether it was counted. There are tens of thousands.
     seen: Vec<u64>,
+    /// Indexes into `seen` of what is not 0.
+    marked: Vec<u32>,
 }
 
 /// The matches of a rule.
@@ -27,13 +30,65 @@ struct Found {
     text: Range<usize>,
 }
 
+/// What is kept for the next message of a thread.
+#[derive(Debug, Default)]
+struct Room {
+    places: Vec<u32>,
+    found: Vec<Found>,
+    texts: String,
+    seen: Vec<u64>,
+    marked: Vec<u32>,
+}
+
+thread_local! {
+    /// The room of the last message: all numbers in it are 0. To get as much anew costs more than to use it.
+    static ROOM: Cell<Room> = Cell::default();
+}
+
+/// More of texts is not kept.
+const KEPT: usize = 64 << 10;
+
+impl Drop for RuleMatches {
+    fn drop(&mut self) {
+        let (found, texts) = (&mut self.found, &mut self.texts);
+        found.drain(..).for_each(|it| self.places[it.rule] = 0);
+        let marked = self.marked.drain(..);
+        marked.for_each(|at| self.seen[at as usize] = 0);
+        if texts.capacity() <= KEPT {
+            texts.clear();
+            let room = Room {
+                places: std::mem::take(&mut self.places),
+                found: std::mem::take(found),
+                texts: std::mem::take(texts),
+                seen: std::mem::take(&mut self.seen),
+                marked: std::mem::take(&mut self.marked),
+            };
+            // When the thread ends there is no next message.
+            let _ = ROOM.try_with(|it| it.set(room));
+        }
+    }
+}
+
 impl RuleMatches {
     pub(crate) fn new(rules: usize, phrases: usize) -> Self {
+        let Room {
+            mut places,
+            mut found,
+            mut texts,
+            mut seen,
+            marked,
+        } = ROOM.take();
+        // Other rules may have been in use before.
+        places.resize(rules, 0);
+        seen.resize(phrases.div_ceil(64), 0);
+        found.reserve(USUAL);
+        texts.reserve(USUAL_TEXT);
         Self {
-            places: vec![0; rules],
-            found: Vec::with_capacity(USUAL),
-            texts: String::with_capacity(USUAL_TEXT),
-            seen: vec![0; phrases.div_ceil(64)],
+            places,
+            found,
+            texts,
+            seen,
+            marked,
         }
     }
 
@@ -76,7 +131,11 @@ impl RuleMatches {
 
     /// Notes that a phrase was counted.
     pub(crate) fn see(&mut self, phrase: usize) {
-        self.seen[phrase / 64] |= 1 << (phrase % 64);
+        let bits = &mut self.seen[phrase / 64];
+        if *bits == 0 {
+            self.marked.push((phrase / 64) as u32);
+        }
+        *bits |= 1 << (phrase % 64);
     }
 
     fn found(&self, rule: usize) -> Option<&Found> {
@@ -123,5 +182,22 @@ mod tests {
         assert_eq!((matches.text(1), matches.count(1)), (&*"x".repeat(80), 3));
         matches.see(69);
         assert!(matches.has_seen(69) && !matches.has_seen(5));
+    }
+
+    #[test]
+    fn nothing_is_left_of_the_message_before() {
+        for (rules, phrases) in [(3, 70), (2, 1000), (5, 64), (9, 2000)] {
+            let mut matches = RuleMatches::new(rules, phrases);
+            assert_eq!(matches.rules().count(), 0);
+            assert!((0..phrases).all(|phrase| !matches.has_seen(phrase)));
+            for rule in 0..rules {
+                assert_eq!((matches.count(rule), matches.text(rule)), (0, ""));
+                matches.add(rule, "a");
+            }
+            let copy = matches.clone();
+            (0..phrases).for_each(|phrase| matches.see(phrase));
+            drop(matches);
+            assert_eq!((copy.count(1), copy.text(1)), (1, "a"));
+        }
     }
 }
