@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::filter::asks::Asks;
 use crate::filter::combination;
 use crate::filter::facts::Fact;
 use crate::filter::lists::Lists;
 use crate::filter::place::Place;
 use crate::filter::rule::{Member, Range, Rule, Test};
+use crate::filter::rule_bits::RuleBits;
 use crate::filter::rule_matches::RuleMatches;
 use crate::filter::scan::{Placed, Scanner};
 use crate::message::Wanted;
@@ -40,15 +42,11 @@ pub(crate) struct CompiledRules {
     pub(crate) combined: Vec<Combined>,
     /// Combinations that are looked at first, in this order, so that few depend on each other at once.
     pub(crate) first: Vec<usize>,
-    /// By rule: the end of its part of `referrers`.
-    pub(crate) referrer_ends: Vec<usize>,
-    /// By rule that hits by matches of its own: the combinations that it is part of, by index, and as which part.
-    pub(crate) referrers: Vec<(usize, Role)>,
-    /// Rules that may hit without a match of any rule: those with a score, and the others.
-    pub(crate) asked: Vec<Ask>,
-    pub(crate) asked_without_score: Vec<Ask>,
-    /// By combination: how many of its parts must match by themselves.
-    pub(crate) needed: Vec<u32>,
+    /// By rule: of how many combinations it is a part.
+    pub(crate) uses: Vec<usize>,
+    /// Rules that may hit without a match of their own: those with a score, and the others.
+    pub(crate) asked: Asks,
+    pub(crate) asked_without_score: Asks,
     /// By rule: what is known of it when nothing matches.
     pub(crate) unknown: Vec<Known>,
     /// The rules that depend on what is known beyond the message.
@@ -109,31 +107,18 @@ pub(crate) struct Combined {
     pub(crate) all: Vec<Part>,
     pub(crate) any: Vec<Part>,
     pub(crate) at_least: usize,
-    /// The parts in the order in which they are asked for.
-    pub(crate) asked: Asked,
+    /// The rules among its parts that hit by matches of their own: these are known from the beginning.
+    pub(crate) known: Parts<RuleBits>,
+    /// The other parts, those that cost least first.
+    pub(crate) asked: Parts<Vec<Part>>,
 }
 
-/// A rule that is asked whether it hits; the combination that it is, by index.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask {
-    pub(crate) rule: usize,
-    pub(crate) combination: Option<usize>,
-}
-
-/// Which part of a combination a rule is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    All,
-    Any,
-    None,
-}
-
-/// The parts of a combination that are not counted as their rules match, those that cost least first.
+/// Parts of a combination.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
-    pub(crate) all: Vec<Part>,
-    pub(crate) any: Vec<Part>,
-    pub(crate) none: Vec<Part>,
+pub(crate) struct Parts<T> {
+    pub(crate) all: T,
+    pub(crate) any: T,
+    pub(crate) none: T,
 }
 
 /// So many combinations may depend on each other before the innermost is looked at first.
@@ -253,27 +238,14 @@ impl CompiledRules {
     }
 
     fn find_asked(&mut self) {
-        for (number, rule) in self.rules.iter().enumerate() {
-            self.unknown.push(match rule.hits {
-                Hits::AtLeast(_) => Known::Misses,
-                _ => Known::Nothing,
-            });
-            let combination = match rule.hits {
-                Hits::AtLeast(_) => continue,
-                // It is found by the rules that must match.
-                Hits::Combined(combination) if self.needed[combination] > 0 => continue,
-                Hits::Combined(combination) => Some(combination),
-                Hits::None | Hits::Fact(..) | Hits::Never => None,
-            };
-            let asked = match rule.score == 0.0 {
-                true => &mut self.asked_without_score,
-                false => &mut self.asked,
-            };
-            asked.push(Ask {
-                rule: number,
-                combination,
-            });
-        }
+        let rules = self.rules.iter();
+        let unknown = rules.map(|rule| match rule.hits {
+            Hits::AtLeast(_) => Known::Misses,
+            _ => Known::Nothing,
+        });
+        self.unknown = unknown.collect();
+        self.asked = Asks::of(self, |rule| self.rules[rule].score != 0.0);
+        self.asked_without_score = Asks::of(self, |rule| self.rules[rule].score == 0.0);
     }
 
     /// Also those that are made of others.
@@ -283,7 +255,7 @@ impl CompiledRules {
             found[*rule] = self.facts[*fact].is_of_context;
         }
         for combined in &self.combined {
-            // What is counted is of the message's texts alone.
+            // What hits by matches of its own is of the message's texts alone.
             let asked = &combined.asked;
             let mut parts = asked.all.iter().chain(&asked.any).chain(&asked.none);
             found[combined.rule] = parts.any(|part| match part {
@@ -299,7 +271,7 @@ impl CompiledRules {
     fn combine(&mut self, rules: &[Rule]) {
         // By rule: how many combinations are looked at within one another to know whether it hits.
         let mut depths = vec![0; rules.len()];
-        let mut referrers = Vec::new();
+        self.uses = vec![0; rules.len()];
         // Reading the set refused cycles.
         for number in combination::order(rules).unwrap_or_default() {
             let Test::Combined(combination) = &rules[number].test else {
@@ -328,60 +300,40 @@ impl CompiledRules {
                 depths[number] = 0;
             }
             self.rules[number].hits = Hits::Combined(self.combined.len());
+            let sorted = [&all, &any, &none].map(|parts| self.sorted(parts));
+            let [(known_all, more), (known_any, others), (known_none, rest)] = sorted;
             let combined = Combined {
                 rule: number,
                 at_least: match any.len() {
                     0 => 0,
                     _ => rules[number].at_least as usize,
                 },
-                asked: Asked {
-                    all: self.by_cost(&all),
-                    any: self.by_cost(&any),
-                    none: self.by_cost(&none),
+                known: Parts {
+                    all: known_all,
+                    any: known_any,
+                    none: known_none,
+                },
+                asked: Parts {
+                    all: more,
+                    any: others,
+                    none: rest,
                 },
                 all,
                 any,
             };
-            let counted = combined.all.iter().filter(|part| self.is_counted(**part));
-            let needed = counted.count() as u32;
-            self.needed.push(needed);
-            let place = self.combined.len();
-            let roles = [
-                (&combined.all, Role::All),
-                (&combined.any, Role::Any),
-                (&none, Role::None),
-            ];
-            for (parts, role) in roles {
-                for part in parts {
-                    if let Part::Rule(rule) = *part
-                        && self.is_counted(*part)
-                    {
-                        referrers.push((rule, (place, role)));
-                    }
+            let all = combined.all.iter().chain(&combined.any).chain(&none);
+            for part in all {
+                if let Part::Rule(rule) = *part {
+                    self.uses[rule] += 1;
                 }
             }
             self.combined.push(combined);
         }
-        referrers.sort_by_key(|(rule, _)| *rule);
-        let end = |rule| referrers.partition_point(|(other, _)| *other <= rule);
-        self.referrer_ends = (0..rules.len()).map(end).collect();
-        self.referrers = referrers.into_iter().map(|(_, it)| it).collect();
     }
 
-    /// The combinations that a rule is part of.
-    pub(crate) fn referrers(&self, rule: usize) -> &[(usize, Role)] {
-        let before = rule.checked_sub(1);
-        let start = before.map_or(0, |before| self.referrer_ends[before]);
-        &self.referrers[start..self.referrer_ends[rule]]
-    }
-
-    /// Whether a part is counted when its rule matches.
-    fn is_counted(&self, part: Part) -> bool {
-        matches!(part, Part::Rule(rule) if matches!(self.rules[rule].hits, Hits::AtLeast(_)))
-    }
-
-    /// The other parts in the order in which they are asked for.
-    fn by_cost(&self, parts: &[Part]) -> Vec<Part> {
+    /// The rules among the parts that hit by matches of their own, and the other parts in the order in which they are asked
+    /// for.
+    fn sorted(&self, parts: &[Part]) -> (RuleBits, Vec<Part>) {
         let cost = |part: &Part| match *part {
             Part::Never => 0,
             Part::Rule(rule) => match self.rules[rule].hits {
@@ -391,9 +343,16 @@ impl CompiledRules {
             },
             Part::Fact(_) => 2,
         };
-        let parts = parts.iter().copied();
-        let mut parts: Vec<Part> = parts.filter(|part| !self.is_counted(*part)).collect();
-        parts.sort_by_key(cost);
-        parts
+        let mut known = RuleBits::default();
+        let mut others = parts.to_vec();
+        // One that stands there twice counts twice.
+        others.retain(|part| match *part {
+            Part::Rule(rule) if matches!(self.rules[rule].hits, Hits::AtLeast(_)) => {
+                !known.add(rule)
+            }
+            _ => true,
+        });
+        others.sort_by_key(cost);
+        (known, others)
     }
 }

@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 
-use crate::filter::compiled_rules::{Ask, CompiledRules, Hits};
+use crate::filter::asks::Asks;
+use crate::filter::compiled_rules::{CompiledRules, Hits};
 use crate::filter::facts::Facts;
 use crate::filter::rule::{Member, Rule, Test};
 use crate::filter::rule_hits::found;
@@ -18,7 +19,7 @@ pub(crate) struct HeaderRules {
     /// By rule: whether the header decides it.
     is_decided: Vec<bool>,
     /// Those of them with a score that hit by something other than matches of their own.
-    asked: Vec<Ask>,
+    asked: Asks,
     /// Those of them that are looked at first, as in `CompiledRules::first`.
     first: Vec<usize>,
     /// The score if all others hit that have a positive one.
@@ -37,12 +38,12 @@ impl HeaderRules {
             rules.map(|(rule, _)| part(rule.score)).sum()
         };
         let undecided = sum(false, |score| score.max(0.0));
-        let asked = compiled.asked.iter().filter(|ask| is_decided[ask.rule]);
+        let is_scored = |rule: usize| compiled.rules[rule].score != 0.0;
         let first = compiled.first.iter().filter(|rule| is_decided[**rule]);
         Self {
             undecided,
             least: undecided + sum(true, |score| score.min(0.0)),
-            asked: asked.copied().collect(),
+            asked: Asks::of(compiled, |rule| is_decided[rule] && is_scored(rule)),
             first: first.copied().collect(),
             is_decided,
         }
@@ -60,8 +61,7 @@ impl HeaderRules {
         matches: &mut RuleMatches,
         facts: &Facts<'_, '_>,
     ) -> f64 {
-        let asked = (&*self.first, self.asked.iter());
-        let hits = found(rules, matches, facts, asked, |rule| self.is_decided[rule]);
+        let hits = found(rules, matches, facts, &self.first, &[&self.asked]);
         let decided = hits.into_iter().filter(|rule| self.is_decided[*rule]);
         let scores = decided.map(|rule| rules.rules[rule].score);
         self.undecided + scores.sum::<f64>()

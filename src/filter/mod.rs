@@ -6,6 +6,8 @@
 //! A rule looks at one or more [`place`]s; all words and all regex literals of a place are found in
 //! one pass ([`scan`]).
 
+mod asks;
+mod aspects;
 mod because;
 pub mod brands;
 mod byte_set;
@@ -35,6 +37,7 @@ pub mod receiving_server;
 pub mod required_literals;
 mod required_pairs;
 pub mod rule;
+mod rule_bits;
 pub mod rule_changes;
 mod rule_error;
 mod rule_file;

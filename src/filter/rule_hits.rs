@@ -3,7 +3,8 @@
 //! In: what the scanners found, and the facts; out: the rules that hit. A fact is measured, and a combination looked at,
 //! when the first rule asks for it: most combinations fail by what is known already.
 
-use crate::filter::compiled_rules::{Ask, CompiledRules, Hits, Known, Part, Role};
+use crate::filter::asks::Asks;
+use crate::filter::compiled_rules::{CompiledRules, Hits, Known, Part};
 use crate::filter::facts::{FactValue, Facts};
 use crate::filter::rule_matches::RuleMatches;
 use crate::filter::verdict::Hit;
@@ -15,71 +16,58 @@ pub(crate) fn hits(
     facts: &Facts<'_, '_>,
     parts: bool,
 ) -> Vec<usize> {
-    let others: &[Ask] = match parts {
-        true => &rules.asked_without_score,
-        false => &[],
-    };
-    let asked = rules.asked.iter().chain(others);
-    let wants = |rule: usize| parts || rules.rules[rule].score != 0.0;
-    let mut found = found(rules, matches, facts, (&rules.first, asked), wants);
-    found.retain(|rule| wants(*rule));
+    let both = [&rules.asked, &rules.asked_without_score];
+    let asked = if parts { &both[..] } else { &both[..1] };
+    let mut found = found(rules, matches, facts, &rules.first, asked);
+    found.retain(|rule| parts || rules.rules[*rule].score != 0.0);
     found.sort_unstable();
     found
 }
 
-/// The rules that hit by matches of their own, those of the asked that hit, and those combinations of such matches that are
-/// wanted. Of what is asked, the first part is looked at before the second.
-pub(crate) fn found<'r>(
-    rules: &'r CompiledRules,
+/// The rules that hit by matches of their own, and those of the asked that hit. What is `first` is looked at before those.
+pub(crate) fn found(
+    rules: &CompiledRules,
     matches: &mut RuleMatches,
     facts: &Facts<'_, '_>,
-    (first, asked): (&[usize], impl Iterator<Item = &'r Ask>),
-    wants: impl Fn(usize) -> bool,
+    first: &[usize],
+    asked: &[&Asks],
 ) -> Vec<usize> {
     let mut known = rules.unknown.clone();
-    let mut counted = vec![Counted::default(); rules.combined.len()];
-    let mut found = Vec::new();
-    // Combinations all of whose parts that must match do.
-    let mut candidates = Vec::new();
+    let mut hit_bits = vec![0; known.len().div_ceil(64)];
+    let mut found = Vec::with_capacity(USUAL);
     for rule in matches.rules() {
         if let Hits::AtLeast(least) = rules.rules[rule].hits
             && matches.count(rule) >= least
         {
             known[rule] = Known::Hits;
+            hit_bits[rule / 64] |= 1 << (rule % 64);
             found.push(rule);
-            for (place, role) in rules.referrers(rule) {
-                counted[*place].add(*role);
-                if *role == Role::All && counted[*place].all == rules.needed[*place] {
-                    candidates.push(*place);
-                }
-            }
         }
     }
+    let by_themselves = found.len();
     let mut search = Search {
         rules,
         matches,
         facts,
         known,
-        counted,
+        hit_bits,
     };
     for first in first {
         search.hits(*first);
     }
-    for ask in asked {
-        // Most combinations lack something.
-        let may_hit = ask.combination.is_none_or(|number| search.may_hit(number));
-        if may_hit && search.hits(ask.rule) {
-            found.push(ask.rule);
-        }
-    }
-    for number in candidates {
-        let rule = rules.combined[number].rule;
-        if wants(rule) && search.may_hit(number) && search.hits(rule) {
-            found.push(rule);
-        }
+    for asks in asked {
+        let (matching, more) = (found[..by_themselves].to_vec(), &mut found);
+        asks.each(matching.into_iter(), facts.aspects(), |rule| {
+            if search.hits(rule) {
+                more.push(rule);
+            }
+        });
     }
     found
 }
+
+/// Room for the rules that most messages hit.
+const USUAL: usize = 64;
 
 /// The hits of a message, for a report.
 pub(crate) fn report(rules: &CompiledRules, matches: &RuleMatches, hits: &[usize]) -> Vec<Hit> {
@@ -99,25 +87,8 @@ struct Search<'h, 'm, 'a> {
     matches: &'h mut RuleMatches,
     facts: &'h Facts<'m, 'a>,
     known: Vec<Known>,
-    counted: Vec<Counted>,
-}
-
-/// How many parts of a combination hit by matches of their own.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counted {
-    all: u32,
-    any: u32,
-    none: u32,
-}
-
-impl Counted {
-    fn add(&mut self, role: Role) {
-        *match role {
-            Role::All => &mut self.all,
-            Role::Any => &mut self.any,
-            Role::None => &mut self.none,
-        } += 1;
-    }
+    /// A bit for each rule that hits by matches of its own.
+    hit_bits: Vec<u64>,
 }
 
 impl Search<'_, '_, '_> {
@@ -162,21 +133,20 @@ impl Search<'_, '_, '_> {
         }
     }
 
-    /// Whether a combination hits if its other parts let it.
-    fn may_hit(&self, number: usize) -> bool {
-        let counted = &self.counted[number];
-        counted.all >= self.rules.needed[number] && counted.none == 0
-    }
-
     fn combination_hits(&mut self, number: usize) -> bool {
-        if !self.may_hit(number) {
-            return false;
-        }
         let rules = self.rules;
         let combined = &rules.combined[number];
-        let asked = &combined.asked;
-        let counted = self.counted[number].any as usize;
-        let missing = combined.at_least.saturating_sub(counted);
+        let (known, asked) = (&combined.known, &combined.asked);
+        // Most combinations lack something.
+        if !known.all.are_within(&self.hit_bits) || known.none.meet(&self.hit_bits) {
+            return false;
+        }
+        let any = match combined.at_least {
+            0 => 0,
+            1 => usize::from(known.any.meet(&self.hit_bits)),
+            _ => known.any.common(&self.hit_bits),
+        };
+        let missing = combined.at_least.saturating_sub(any);
         if !asked.all.iter().all(|part| self.holds(*part))
             || !self.are_enough(&asked.any, missing)
             || asked.none.iter().any(|part| self.holds(*part))
@@ -214,6 +184,79 @@ impl Search<'_, '_, '_> {
                 FactValue::No | FactValue::Number(_) => String::new(),
             },
             Part::Never => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::context::Context;
+    use crate::filter::message_view::MessageView;
+    use crate::filter::rules::RuleSet;
+    use crate::message::{Content, Headers, Work};
+
+    const HEADER: &str =
+        "From: Acme <a@a.example>\nTo: b@b.example\nSubject: x\nMIME-Version: 1.0\n";
+
+    /// By asking each rule.
+    fn plainly(rules: &CompiledRules, matches: &RuleMatches, facts: &Facts<'_, '_>) -> Vec<usize> {
+        let by_itself = |rule: usize| match rules.rules[rule].hits {
+            Hits::AtLeast(least) => Known::from(matches.count(rule) >= least),
+            _ => Known::Nothing,
+        };
+        let mut search = Search {
+            rules,
+            facts,
+            known: (0..rules.rules.len()).map(by_itself).collect(),
+            hit_bits: vec![0; rules.rules.len().div_ceil(64)],
+            matches: &mut matches.clone(),
+        };
+        for (rule, known) in search.known.iter().enumerate() {
+            search.hit_bits[rule / 64] |= u64::from(*known == Known::Hits) << (rule % 64);
+        }
+        let all = 0..rules.rules.len();
+        all.filter(|rule| search.hits(*rule)).collect()
+    }
+
+    #[test]
+    fn what_is_not_asked_would_not_hit() {
+        let mut set = RuleSet::stock().unwrap();
+        let rules = set.take_unexpired();
+        let compiled = CompiledRules::new(&rules, set.lists()).unwrap();
+        let (page, context) = (
+            "<a href='http://c.example/'><img src='http://d.example/'></a>",
+            Context::default(),
+        );
+        let bodies = [
+            "\nx".to_owned(),
+            "\nhttp://c.example/ write to e@f.example".to_owned(),
+            format!("Content-Type: text/html\n\n{page}"),
+            "Content-Type: application/zip; name=a.zip\n\nx".to_owned(),
+        ];
+        let mut random = fastrand::Rng::with_seed(2);
+        for body in bodies.iter().cycle().take(200) {
+            let raw = format!("{HEADER}{body}").into_bytes();
+            let work = Work::new(1 << 40);
+            let headers = Headers::of(&raw);
+            let content = Content::of(&raw, compiled.wanted, &work);
+            let (lists, brands) = (set.lists(), set.brands());
+            let mail = MessageView::new(&raw, &headers, &content, lists, brands, &context, &work);
+            let facts = Facts::new(&compiled.facts, &mail);
+            let mut matches = compiled.matches();
+            let share = random.f64().powi(3);
+            for (number, rule) in compiled.rules.iter().enumerate() {
+                if let Hits::AtLeast(least) = rule.hits
+                    && random.f64() < share
+                {
+                    (0..least).for_each(|_| matches.add(number, "x"));
+                }
+            }
+            let all = plainly(&compiled, &matches, &facts);
+            assert_eq!(hits(&compiled, &mut matches.clone(), &facts, true), all);
+            let is_scored = |rule: &usize| compiled.rules[*rule].score != 0.0;
+            let scored: Vec<_> = all.into_iter().filter(is_scored).collect();
+            assert_eq!(hits(&compiled, &mut matches, &facts, false), scored);
         }
     }
 }

@@ -20,7 +20,8 @@ pub(super) const FACTS: &[Fact] = &[
         "brand-elsewhere",
         "The sender's display name begins with a known brand's, the sender's domain does not contain it, and the links lead neither to the brand nor to the sender.",
         brand_elsewhere,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "brand-at-top",
         "The sender's name, the subject or the beginning of the text names a known brand, but neither the sender's domain nor a link is its own.",

@@ -1,5 +1,6 @@
 //! What a fact is: a name and a measurement of a message.
 
+use crate::filter::aspects::Aspects;
 use crate::filter::message_view::MessageView;
 
 /// A property of a message: true or false, or a number.
@@ -14,6 +15,8 @@ pub struct Fact {
     pub(in crate::filter) is_of_context: bool,
     /// Whether it needs nothing of the message but its header.
     pub(in crate::filter) is_of_header: bool,
+    /// What a message must have: without it the fact does not hold, or is 0.
+    pub(in crate::filter) needs: Aspects,
 }
 
 /// How a fact is computed.
@@ -48,6 +51,7 @@ impl Fact {
             measure: Measure::Holds(measure),
             is_of_context: false,
             is_of_header: false,
+            needs: Aspects::NONE,
         }
     }
 
@@ -62,6 +66,7 @@ impl Fact {
             measure: Measure::Number(measure),
             is_of_context: false,
             is_of_header: false,
+            needs: Aspects::NONE,
         }
     }
 
@@ -80,6 +85,26 @@ impl Fact {
             is_of_header: true,
             ..self
         }
+    }
+
+    /// It does not hold, or is 0, without links.
+    pub(super) const fn of_links(self) -> Self {
+        self.needing(Aspects::LINKS)
+    }
+
+    /// It does not hold, or is 0, without HTML.
+    pub(super) const fn of_pages(self) -> Self {
+        self.needing(Aspects::PAGES)
+    }
+
+    /// It does not hold, or is 0, without files.
+    pub(super) const fn of_files(self) -> Self {
+        self.needing(Aspects::FILES)
+    }
+
+    /// It does not hold, or is 0, without these.
+    pub(super) const fn needing(self, needs: Aspects) -> Self {
+        Self { needs, ..self }
     }
 
     /// Whether it is a number.

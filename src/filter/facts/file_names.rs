@@ -15,29 +15,35 @@ pub(super) const FACTS: &[Fact] = &[
         "file-has-macros",
         "An office document of a type that can contain macros.",
         |mail| name_in(mail, "macro-extensions"),
-    ),
+    )
+    .of_files(),
     Fact::holds("file-is-archive", "An archive.", |mail| {
         name_in(mail, "archive-extensions")
-    }),
+    })
+    .of_files(),
     Fact::holds(
         "file-double-extension",
         "A file name with a harmless extension before a dangerous one.",
         file_double_extension,
-    ),
+    )
+    .of_files(),
     Fact::holds("file-is-page", "An attached web page.", |mail| {
         let (part, _) = attached_pages(mail).next()?;
         Some(name(part).to_owned())
-    }),
+    })
+    .of_files(),
     Fact::holds(
         "file-is-page-with-script",
         "An attached web page with a script in it, or a drawing with a script or an event.",
         file_is_page_with_script,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "file-is-page-unpacking",
         "An attached web page whose script unpacks what it shows or saves.",
         file_is_page_unpacking,
-    ),
+    )
+    .of_files(),
 ];
 
 fn name(part: &PartInfo) -> &str {

@@ -14,57 +14,68 @@ pub(super) const FACTS: &[Fact] = &[
         "file-is-program",
         "A file's content is a program, whatever its name.",
         file_is_program,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "file-is-link",
         "A file's content leads to another computer when it is opened, whatever its name: an Internet shortcut, a remote desktop, a search.",
         file_is_link,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "file-kind-lies",
         "A file's content is of another type than its name says.",
         file_kind_lies,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "archive-holds-program",
         "An archive, or an attached mail, contains a program or a file that runs when opened.",
         archive_holds_program,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "archive-program-by-content",
         "A file in an archive, or in an attached mail, is a program by its content.",
         archive_program_by_content,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "archive-holds-page",
         "An archive contains a web page and hardly anything else.",
         archive_holds_page,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "archive-hides-names",
         "An archive is encrypted together with the names of its files.",
         archive_hides_names,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "archive-holds-archive",
         "An archive contains another archive.",
         |mail| name_inside(mail, "archive-extensions"),
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "archive-is-encrypted",
         "An archive is encrypted, so that nothing can look into it on the way.",
         archive_is_encrypted,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "file-with-password",
         "A file is encrypted, and the text contains the password.",
         file_with_password,
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "file-runs-macros",
         "An office document contains macros.",
         |mail| first(mail, |part, file| file.macros.then(|| name(part))),
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "pdf-has-script",
         "A PDF has a script or starts a program.",
@@ -74,7 +85,8 @@ pub(super) const FACTS: &[Fact] = &[
                 (pdf.javascript || pdf.launch).then(|| name(part))
             })
         },
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "pdf-is-a-link",
         "A PDF of one or two pages with one or two links: a clickable poster.",
@@ -85,18 +97,20 @@ pub(super) const FACTS: &[Fact] = &[
                 (1..=3).contains(&links.len()).then(|| links[0].clone())
             })
         },
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "pdf-link-suspect",
         "A PDF's link goes through a URL shortener, a redirector or a free page host.",
         pdf_link_suspect,
-    ),
+    )
+    .of_files(),
     Fact::holds("pdf-is-encrypted", "A PDF is encrypted.", |mail| {
         first(mail, |part, file| {
             let pdf = file.pdf.as_ref()?;
             pdf.encrypted.then(|| name(part))
         })
-    }),
+    }).of_files(),
     Fact::holds(
         "pdf-has-form",
         "A PDF contains a form that it submits.",
@@ -106,7 +120,8 @@ pub(super) const FACTS: &[Fact] = &[
                 pdf.form.then(|| name(part))
             })
         },
-    ),
+    )
+    .of_files(),
 ];
 
 fn name(part: &PartInfo) -> String {

@@ -24,7 +24,8 @@ pub(super) const FACTS: &[Fact] = &[
         "image-free-hosting",
         "An image comes from a host where anybody can publish a page.",
         image_free_hosting,
-    ),
+    )
+    .of_links(),
 ];
 
 fn image_free_hosting(mail: &MessageView<'_>) -> Option<String> {

@@ -13,22 +13,26 @@ pub(super) const FACTS: &[Fact] = &[
         "link-homograph",
         "A link's host mixes letters of two alphabets.",
         link_homograph,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-alike-brand",
         "A link's host looks like a known brand's name, in letters of another alphabet or with accents.",
         link_alike_brand,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-imitates-brand",
         "A link's host contains a known brand's name but is not that brand's.",
         link_imitates_brand,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-imitates-sender",
         "A link's domain differs by one letter from the sender's.",
         link_imitates_sender,
-    ),
+    )
+    .of_links(),
 ];
 
 fn link_homograph(mail: &MessageView<'_>) -> Option<String> {

@@ -1,5 +1,6 @@
 //! Facts about what the mailbox has got of the sender before. Where that is not known, they do not hold.
 
+use crate::filter::aspects::Aspects;
 use crate::filter::facts::authentication::{is_sender_authenticated, is_sender_checked};
 use crate::filter::facts::fact::Fact;
 use crate::filter::known_senders::{KnownSender, KnownSenders};
@@ -21,6 +22,7 @@ pub(super) const FACTS: &[Fact] = &[
         "The sender is authenticated, and so were three or more messages of the same address to this mailbox over at least a week, none of them spam.",
         sender_known,
     )
+    .needing(Aspects::SENDERS)
     .of_context()
     .of_header(),
     Fact::holds(
@@ -28,6 +30,7 @@ pub(super) const FACTS: &[Fact] = &[
         "All messages of this address to this mailbox, three or more, were authenticated, and this one is not.",
         sender_forged,
     )
+    .needing(Aspects::SENDERS)
     .of_context()
     .of_header(),
     Fact::holds(
@@ -35,6 +38,7 @@ pub(super) const FACTS: &[Fact] = &[
         "The sender is authenticated, and all messages of the same address to this mailbox, two or more, were spam.",
         sender_unwanted,
     )
+    .needing(Aspects::SENDERS)
     .of_context()
     .of_header(),
     Fact::holds(
@@ -42,6 +46,7 @@ pub(super) const FACTS: &[Fact] = &[
         "This mailbox, which knows others, has no message of this address, and none of its domain.",
         sender_first_time,
     )
+    .needing(Aspects::SENDERS)
     .of_context()
     .of_header(),
     Fact::number(
@@ -49,6 +54,7 @@ pub(super) const FACTS: &[Fact] = &[
         "How many messages of this address to this mailbox were not spam.",
         |mail| about(mail).map_or(0.0, |it| f64::from(it.ham)),
     )
+    .needing(Aspects::SENDERS)
     .of_context()
     .of_header(),
     Fact::number(
@@ -56,6 +62,7 @@ pub(super) const FACTS: &[Fact] = &[
         "How many messages of this address to this mailbox were spam.",
         |mail| about(mail).map_or(0.0, |it| f64::from(it.spam)),
     )
+    .needing(Aspects::SENDERS)
     .of_context()
     .of_header(),
 ];

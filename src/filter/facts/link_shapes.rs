@@ -15,22 +15,26 @@ pub(super) const FACTS: &[Fact] = &[
         "link-token-at-root",
         "Links are random tokens right below a domain, with neither a path nor a query, and so are images or all links.",
         link_token_at_root,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "links-plain-http",
         "The clickable links of the HTML are four at the most, and none is encrypted (https).",
         links_plain_http,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "links-few-one-domain",
         "The clickable links of the HTML are three at the most, and lead to one domain.",
         links_few_one_domain,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-holds-recipient-in-script",
         "A link leads to a script with the recipient's address as its parameter.",
         link_holds_recipient_in_script,
-    ),
+    )
+    .of_links(),
 ];
 
 /// A shorter piece of a path may be a word or a number.

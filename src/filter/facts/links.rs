@@ -16,97 +16,116 @@ pub(super) const FACTS: &[Fact] = &[
         "anchor-shows-other-domain",
         "A link shows one domain and leads to another.",
         anchor_shows_other_domain,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-to-number",
         "A link leads to an IP address instead of a name.",
         link_to_number,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-number-disguised",
         "A link leads to an IP address written so that it does not look like one.",
         link_number_disguised,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-holds-user",
         "A link has a user name before its host, which looks like a host itself.",
         link_holds_user,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-odd-syntax",
         "A link has backslashes, several @ or invisible characters.",
         link_odd_syntax,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-odd-port",
         "A link leads to an unusual port.",
         link_odd_port,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-nested",
         "A link contains another link to another domain.",
         link_nested,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-open-redirect",
         "A link goes through an open redirector.",
         link_open_redirect,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-shortener",
         "A link goes through a URL shortener.",
         |mail| clicked_in(mail, "shorteners"),
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-free-hosting",
         "A link leads to a host where anybody can publish a page.",
         |mail| clicked_in(mail, "free-hosting"),
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-ipfs",
         "A link leads to an IPFS gateway, where nothing can be taken down.",
         |mail| clicked_in(mail, "ipfs-gateways"),
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-dynamic-dns",
         "A link leads to a dynamic DNS name.",
         |mail| clicked_in(mail, "dynamic-dns"),
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-abused-tld",
         "A link's top-level domain is mostly abused.",
         |mail| clicked_in(mail, "abused-tlds"),
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-image-host",
         "An image comes from a host where anybody can upload one.",
         link_image_host,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-holds-recipient",
         "A link contains the recipient's address, plain, in base64 or in hexadecimal.",
         link_holds_recipient,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-host-of-many-labels",
         "A link's host has five or more labels below the registrable domain.",
         link_host_of_many_labels,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "links-none-of-sender",
         "There are clickable links, and none leads to the sender's domain.",
         links_none_of_sender,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "links-all-one",
         "All clickable links lead to one host, which is not the sender's.",
         links_all_one,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "link-data",
         "A link contains the page that it shows (data:).",
         link_data,
-    ),
+    )
+    .of_links(),
     Fact::number(
         "link-domain-count",
         "How many registered domains the links lead to.",
@@ -114,12 +133,14 @@ pub(super) const FACTS: &[Fact] = &[
             let domains: BTreeSet<_> = mail.web_hosts().filter_map(registrable).collect();
             domains.len() as f64
         },
-    ),
+    )
+    .of_links(),
     Fact::number(
         "link-count",
         "How many clickable links there are, or links in plain text.",
         |mail| mail.clicked().len() as f64,
-    ),
+    )
+    .of_links(),
 ];
 
 fn clicked_in(mail: &MessageView<'_>, list: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 
 use super::{Fact, FactValue};
+use crate::filter::aspects::Aspects;
 use crate::filter::message_view::MessageView;
 
 /// Units of work for a fact. What it reads letter by letter is counted there.
@@ -14,6 +15,7 @@ pub(in crate::filter) struct Facts<'m, 'a> {
     facts: &'m [&'static Fact],
     mail: &'m MessageView<'a>,
     values: Vec<OnceCell<FactValue>>,
+    aspects: Aspects,
 }
 
 impl<'m, 'a> Facts<'m, 'a> {
@@ -27,7 +29,13 @@ impl<'m, 'a> Facts<'m, 'a> {
             facts,
             mail,
             values,
+            aspects: Aspects::of(mail),
         }
+    }
+
+    /// What the message has. A fact that needs something else does not hold.
+    pub(in crate::filter) fn aspects(&self) -> Aspects {
+        self.aspects
     }
 
     /// The value of a fact, by its index.

@@ -88,6 +88,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::filter::aspects::Aspects;
     use crate::filter::context::Context;
     use crate::filter::message_view::MessageView;
     use crate::filter::rule::ExampleText;
@@ -111,18 +112,17 @@ mod tests {
         assert!(named("no-such").is_err());
     }
 
-    #[test]
-    fn facts_of_the_header_are_the_same_without_a_body() {
-        let set = RuleSet::stock().unwrap();
-        let all_content = Wanted {
-            text: true,
-            source: true,
-            tags: true,
-            parts: true,
-            files: true,
-        };
+    const ALL_CONTENT: Wanted = Wanted {
+        text: true,
+        source: true,
+        tags: true,
+        parts: true,
+        files: true,
+    };
+
+    /// Messages of tests, and the examples of the rules.
+    fn messages(set: &RuleSet) -> Vec<Vec<u8>> {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-        let (context, mut held) = (Context::default(), HashSet::new());
         let files = ["messages", "verdicts"]
             .iter()
             .flat_map(|it| std::fs::read_dir(folder.join(it)).unwrap());
@@ -136,13 +136,55 @@ mod tests {
                 ExampleText::Value(_) => None,
             }));
         }
-        for raw in messages {
+        messages
+    }
+
+    #[test]
+    fn facts_do_not_hold_without_what_they_need() {
+        let set = RuleSet::stock().unwrap();
+        let (context, mut held) = (Context::default(), HashSet::new());
+        for raw in messages(&set) {
+            let work = Work::new(1 << 40);
+            let (headers, content) = (Headers::of(&raw), Content::of(&raw, ALL_CONTENT, &work));
+            let (lists, brands) = (set.lists(), set.brands());
+            let mail = MessageView::new(&raw, &headers, &content, lists, brands, &context, &work);
+            let has = Aspects::of(&mail);
+            for fact in all().filter(|fact| fact.needs != Aspects::NONE) {
+                let value = fact.of(&mail);
+                let is_so = !matches!(value, FactValue::No | FactValue::Number(0.0));
+                assert!(!is_so || has.has(fact.needs), "{}: {value:?}", fact.name);
+                if is_so {
+                    held.insert(fact.name);
+                }
+            }
+        }
+        assert!(held.len() > 60, "{}: {held:?}", held.len());
+        let of_content = [
+            Aspects::LINKS,
+            Aspects::PAGES,
+            Aspects::FILES,
+            Aspects::QR_LINKS,
+        ];
+        for fact in all().filter(|fact| fact.is_of_header) {
+            assert!(
+                !of_content.iter().any(|it| fact.needs.has(*it)),
+                "{}",
+                fact.name
+            );
+        }
+    }
+
+    #[test]
+    fn facts_of_the_header_are_the_same_without_a_body() {
+        let set = RuleSet::stock().unwrap();
+        let (context, mut held) = (Context::default(), HashSet::new());
+        for raw in messages(&set) {
             let Some(end) = header_end(&raw) else {
                 continue;
             };
             let (work, spent) = (Work::new(1 << 40), Work::brief(0));
             let _ = spent.spend(1);
-            let whole = (Headers::of(&raw), Content::of(&raw, all_content, &work));
+            let whole = (Headers::of(&raw), Content::of(&raw, ALL_CONTENT, &work));
             let header = (Headers::of(&raw[..end]), Content::default());
             let view = |(headers, content), raw, work| {
                 MessageView::new(

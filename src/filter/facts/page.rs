@@ -13,22 +13,26 @@ pub(super) const FACTS: &[Fact] = &[
         "hidden-text",
         "How many bytes of text no mail client shows, other than a preview at the top and what is visible, too.",
         |mail| hidden_text(mail, |traits| &traits.hidden),
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "faint-text",
         "How many bytes of text have the colour of their background, counted as hidden text is.",
         |mail| hidden_text(mail, |traits| &traits.faint),
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "tiny-text",
         "How many bytes of text are too small to read or outside the window, counted as hidden text is.",
         |mail| hidden_text(mail, |traits| &traits.tiny),
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "hidden-share",
         "How many of a hundred bytes of text are hidden, faint or tiny, counted as hidden text is.",
         hidden_share,
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "hidden-in-words",
         "How many words have text in them that nobody sees.",
@@ -36,7 +40,8 @@ pub(super) const FACTS: &[Fact] = &[
             let pages = mail.content.page_traits();
             pages.map(|traits| traits.in_words).sum::<usize>() as f64
         },
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "empty-in-words",
         "How many words have HTML elements in them that have no content.",
@@ -44,7 +49,8 @@ pub(super) const FACTS: &[Fact] = &[
             let pages = mail.content.page_traits();
             pages.map(|traits| traits.empty_in_words).sum::<usize>() as f64
         },
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "turned-words",
         "How many words are written from right to left, so that people read them from left to right.",
@@ -57,7 +63,8 @@ pub(super) const FACTS: &[Fact] = &[
         "page-styles-endless",
         "HTML whose style sheets are too costly to compare with its elements.",
         |mail| any_page(mail, |traits| traits.sheets_unread),
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "visible-text",
         "How many bytes of text are visible.",
@@ -72,17 +79,19 @@ pub(super) const FACTS: &[Fact] = &[
                 .map(|traits| traits.images)
                 .sum::<usize>() as f64
         },
-    ),
+    )
+    .of_pages(),
     Fact::holds(
         "image-for-text",
         "A clickable image, or a link on a background image, with hardly any text.",
         image_for_text,
-    ),
+    )
+    .of_pages(),
     Fact::holds("page-refreshes", "The HTML redirects by itself.", |mail| {
         mail.content
             .page_traits()
             .find_map(|traits| traits.refresh.clone())
-    }),
+    }).of_pages(),
     Fact::holds(
         "form-asks-password",
         "A form asks for a password.",
@@ -91,7 +100,8 @@ pub(super) const FACTS: &[Fact] = &[
             let traits = pages.find(|traits| traits.passwords > 0)?;
             Some(traits.forms.first().cloned().unwrap_or_default())
         },
-    ),
+    )
+    .of_pages(),
     Fact::holds(
         "form-in-mail",
         "A form that can be submitted from within the message.",
@@ -100,13 +110,14 @@ pub(super) const FACTS: &[Fact] = &[
                 .page_traits()
                 .find_map(|traits| traits.forms.first().cloned())
         },
-    ),
+    )
+    .of_pages(),
     Fact::holds("page-has-script", "HTML with a script.", |mail| {
         let mut pages = mail.content.page_traits();
         pages
             .any(|traits| traits.scripts > 0)
             .then(|| "script".to_owned())
-    }),
+    }).of_pages(),
     Fact::number(
         "unknown-tags",
         "How many unknown HTML elements there are.",
@@ -116,7 +127,8 @@ pub(super) const FACTS: &[Fact] = &[
                 .map(|traits| traits.unknown)
                 .sum::<usize>() as f64
         },
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "entities-for-letters",
         "How many plain letters and digits are written as numeric character references.",
@@ -125,7 +137,8 @@ pub(super) const FACTS: &[Fact] = &[
             let pages = pages.map(|page| mail.work.beginning(page, 1));
             pages.map(letters_as_numbers).sum::<usize>() as f64
         },
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "split-words",
         "How many words of the text contain invisible characters.",
@@ -151,30 +164,35 @@ pub(super) const FACTS: &[Fact] = &[
         "page-is-centered",
         "HTML whose text is centred by `<center>`.",
         |mail| any_page(mail, |traits| traits.centered),
-    ),
+    )
+    .of_pages(),
     Fact::holds("page-has-red-text", "HTML with pure red text.", |mail| {
         any_page(mail, |traits| traits.red)
-    }),
+    }).of_pages(),
     Fact::holds(
         "page-has-loud-ground",
         "HTML with a yellow, red, green or magenta background.",
         |mail| any_page(mail, |traits| traits.loud_ground),
-    ),
+    )
+    .of_pages(),
     Fact::holds(
         "page-has-large-letters",
         "HTML with large letters set by `<font>`.",
         |mail| any_page(mail, |traits| traits.large),
-    ),
+    )
+    .of_pages(),
     Fact::holds(
         "page-pushes-down",
         "HTML that moves its content far down, out of view.",
         |mail| any_page(mail, |traits| traits.pushed_down),
-    ),
+    )
+    .of_pages(),
     Fact::holds(
         "page-begins-with-image",
         "HTML that begins with a clickable image.",
         |mail| any_page(mail, |traits| traits.image_first),
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "comments-in-words",
         "How many words are split by a comment.",
@@ -184,12 +202,14 @@ pub(super) const FACTS: &[Fact] = &[
                 .map(|traits| traits.split_words)
                 .sum::<usize>() as f64
         },
-    ),
+    )
+    .of_pages(),
     Fact::holds(
         "page-script-unpacks",
         "A script that unpacks what it shows.",
         page_script_unpacks,
-    ),
+    )
+    .of_pages(),
     Fact::number(
         "capital-words-in-row",
         "The longest run of words in capitals.",
@@ -224,7 +244,8 @@ pub(super) const FACTS: &[Fact] = &[
         "text-only-links",
         "A link and hardly any other text.",
         text_only_links,
-    ),
+    )
+    .of_links(),
     Fact::holds(
         "empty-message",
         "No subject, no text and no files.",

@@ -16,13 +16,14 @@ pub(super) const FACTS: &[Fact] = &[
         "alternatives-differ",
         "The plain text part and the HTML part have hardly a word in common.",
         alternatives_differ,
-    ),
+    )
+    .of_pages(),
     Fact::holds(
         "alternative-lacks-text",
         "A multipart/alternative without a plain text part.",
         alternative_lacks_text,
     ),
-    Fact::holds("page-alone", "HTML without a plain text part.", page_alone),
+    Fact::holds("page-alone", "HTML without a plain text part.", page_alone).of_pages(),
     Fact::holds(
         "text-needlessly-base64",
         "Plain ASCII text in base64, which only hides it.",
@@ -45,7 +46,8 @@ pub(super) const FACTS: &[Fact] = &[
             let mut turned = mail.content.parts.iter().filter(|part| part.name_turned);
             turned.next()?.name.clone()
         },
-    ),
+    )
+    .of_files(),
     Fact::holds(
         "calendar-with-link",
         "A calendar entry with a link.",
@@ -55,13 +57,15 @@ pub(super) const FACTS: &[Fact] = &[
         "name-in-file-name",
         "A file's name contains the recipient's address or its local part.",
         name_in_file_name,
-    ),
+    )
+    .of_files(),
     Fact::number("file-count", "How many files there are.", |mail| {
         let parts = mail.content.parts.iter();
         parts
             .filter(|part| part.name.is_some() || part.attached)
             .count() as f64
-    }),
+    })
+    .of_files(),
     Fact::holds(
         "costly-message",
         "To look into all of the message would cost far more than it does for ordinary mail.",

@@ -1,5 +1,6 @@
 //! Facts about links in QR codes of pictures.
 
+use crate::filter::aspects::Aspects;
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, same_domain};
 use crate::filter::message_view::MessageView;
@@ -10,12 +11,14 @@ pub(super) const FACTS: &[Fact] = &[
         "qr-link",
         "A picture, one of two at the most, or a picture in a PDF of a few pages, has a QR code with a link.",
         |mail| mail.content.qr_links.first().cloned(),
-    ),
+    )
+    .needing(Aspects::QR_LINKS),
     Fact::holds(
         "qr-link-elsewhere",
         "A QR code's link leads to another domain than the sender's.",
         qr_link_elsewhere,
-    ),
+    )
+    .needing(Aspects::QR_LINKS),
 ];
 
 fn qr_link_elsewhere(mail: &MessageView<'_>) -> Option<String> {
