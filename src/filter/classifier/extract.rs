@@ -17,8 +17,8 @@ use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::hops::Hops;
 use crate::filter::message_view::MessageView;
 
-pub(super) use gather::{Found, link_features};
-use gather::{Gatherer, fields, visible, written};
+pub(super) use gather::link_features;
+use gather::{Found, Gatherer, fields, visible, written};
 use letters::{beginning, words};
 
 /// Limits of what is looked at.
@@ -100,10 +100,9 @@ impl Look {
         }
     }
 
-    /// The features of words and pairs of words, with where they were found.
-    pub(super) fn words(&self) -> impl Iterator<Item = (u32, &Found)> {
-        let indexes = self.features.group(FeatureGroup::Words).iter().copied();
-        indexes.zip(&self.found)
+    /// Where each feature of words and pairs of words was found.
+    pub(super) fn found(&self) -> &[Found] {
+        &self.found
     }
 
     /// Whether it is a pair of words, or a word of at least so many bytes.

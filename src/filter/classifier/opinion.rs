@@ -8,7 +8,7 @@
 //! ([`taught`]). How many points log odds are worth is said by rule files ([`LearnedCurves`]).
 
 use crate::filter::classifier::account_view::AccountView;
-use crate::filter::classifier::extract::{Found, LINKS, Look, link_features};
+use crate::filter::classifier::extract::{LINKS, Look, link_features};
 use crate::filter::classifier::features::{FeatureGroup, Features, salt};
 use crate::filter::classifier::hash::Hash;
 use crate::filter::classifier::model;
@@ -57,27 +57,34 @@ pub fn of(
     }
 }
 
-/// What contributes to spam, or to ham.
-#[derive(Clone, Copy)]
-enum Reason<'r> {
-    Words(&'r Found),
-    Link(&'r str),
-}
-
-/// The reasons with the largest weights.
-#[derive(Default)]
-struct Loudest<'r> {
+/// The reasons with the largest weights, each with its number.
+struct Loudest {
     /// More than are wanted, until they are too many.
-    found: Vec<(f32, Reason<'r>)>,
+    found: Vec<(f32, u32)>,
     /// As many have at least this weight, which is positive.
     least: f32,
 }
 
-impl<'r> Loudest<'r> {
-    fn add(&mut self, weight: f32, reason: Reason<'r>) {
-        self.found.push((weight, reason));
+impl Loudest {
+    fn new() -> Self {
+        Self {
+            found: Vec::with_capacity(4 * LOUDEST),
+            least: 0.0,
+        }
+    }
+
+    fn add(&mut self, weight: f32, reason: usize) {
+        self.found.push((weight, reason as u32));
         if self.found.len() >= 4 * LOUDEST {
             self.cut();
+        }
+    }
+
+    /// Adds a word or a pair of words.
+    fn add_word(&mut self, weight: f32, reason: usize, look: &Look) {
+        // A short word alone means nothing to people.
+        if look.is_long(&look.found()[reason], SHORTEST) {
+            self.add(weight, reason);
         }
     }
 
@@ -92,10 +99,10 @@ impl<'r> Loudest<'r> {
     }
 
     /// The loudest first.
-    fn sorted(mut self) -> Vec<(f32, Reason<'r>)> {
+    fn sorted(mut self) -> impl Iterator<Item = usize> {
         self.cut();
         self.found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        self.found
+        self.found.into_iter().map(|(_, reason)| reason as usize)
     }
 }
 
@@ -108,38 +115,50 @@ pub fn reasons(
 ) -> String {
     let learned = taught::of_words(known.counts) as f32;
     let sign = if for_spam { 1.0 } else { -1.0 };
-    let weight = known.weight();
     let size = |group: FeatureGroup| look.features.group(group).len();
-    let mut found = Loudest::default();
+    let mut found = Loudest::new();
+    let words = look.features.group(FeatureGroup::Words);
     let loud = sign * learned * model::loudness(FeatureGroup::Words, size(FeatureGroup::Words));
     let shipped_loud = sign * model::scale(size(FeatureGroup::Words));
-    let is_taught = known.learned_anything();
-    for (index, place) in look.words() {
-        let shipped = known.shipped.map_or(0.0, |shipped| shipped.weight(index));
-        let taught = if is_taught { weight(index) } else { 0.0 };
-        let weight = loud * taught + shipped_loud * shipped;
-        // A short word alone means nothing to people.
-        if weight > found.least && look.is_long(place, SHORTEST) {
-            found.add(weight, Reason::Words(place));
-        }
-    }
-    if is_taught {
-        let loud = sign * learned * model::loudness(FeatureGroup::Links, size(FeatureGroup::Links));
-        let own = Hash::salted(salt(FeatureGroup::Links));
-        for link in mail.links().iter().take(LINKS) {
-            link_features(link, own, &mut |hash, text| {
-                let weight = loud * weight(hash.index());
-                if weight > found.least && text.len() >= SHORTEST {
-                    found.add(weight, Reason::Link(text));
+    let mut links = Vec::new();
+    match (known.learned_anything(), known.shipped) {
+        (false, None) => {}
+        (false, Some(shipped)) => {
+            for (reason, index) in words.iter().enumerate() {
+                let weight = shipped_loud * shipped.weight(*index);
+                if weight > found.least {
+                    found.add_word(weight, reason, look);
                 }
-            });
+            }
+        }
+        (true, shipped) => {
+            let weight = known.weight();
+            for (reason, index) in words.iter().enumerate() {
+                let shipped = shipped.map_or(0.0, |shipped| shipped.weight(*index));
+                let weight = loud * weight(*index) + shipped_loud * shipped;
+                if weight > found.least {
+                    found.add_word(weight, reason, look);
+                }
+            }
+            let size = size(FeatureGroup::Links);
+            let loud = sign * learned * model::loudness(FeatureGroup::Links, size);
+            let own = Hash::salted(salt(FeatureGroup::Links));
+            for link in mail.links().iter().take(LINKS) {
+                link_features(link, own, &mut |hash, text| {
+                    let weight = loud * weight(hash.index());
+                    if weight > found.least && text.len() >= SHORTEST {
+                        found.add(weight, look.found().len() + links.len());
+                        links.push(text);
+                    }
+                });
+            }
         }
     }
     let mut named: Vec<String> = Vec::new();
-    for (_, reason) in found.sorted() {
-        let (first, second) = match reason {
-            Reason::Words(place) => look.shown(place),
-            Reason::Link(text) => (text, None),
+    for reason in found.sorted() {
+        let (first, second) = match look.found().get(reason) {
+            Some(place) => look.shown(place),
+            None => (links[reason - look.found().len()], None),
         };
         let second = second.unwrap_or_default();
         let text = format!("{first} {second}");

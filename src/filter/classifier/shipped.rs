@@ -51,7 +51,9 @@ static BUILT_IN: LazyLock<Option<Arc<Shipped>>> =
 /// See the module.
 #[derive(Debug, PartialEq)]
 pub struct Shipped {
-    steps: Vec<i8>,
+    steps: Box<[i8; WEIGHTS]>,
+    /// The weight of each number of steps, as if it had no sign.
+    sizes: [f32; 256],
     /// The share of indexes that have a weight.
     used: f64,
     step: f32,
@@ -84,10 +86,19 @@ impl Shipped {
         let steps = weights
             .iter()
             .map(|weight| (weight / step).round().clamp(-STEPS, STEPS) as i8);
-        let steps: Vec<i8> = steps.collect();
+        Self::of_steps(steps.collect(), step, bias, counts)
+    }
+
+    /// Of steps by index; what is missing has no weight.
+    fn of_steps(mut steps: Vec<i8>, step: f32, bias: f32, counts: Counts) -> Self {
+        steps.resize(WEIGHTS, 0);
+        let used = used(&steps);
+        let all = steps.into_boxed_slice().try_into();
         Self {
-            used: used(&steps),
-            steps,
+            // It has this length.
+            steps: all.unwrap_or_else(|_| Box::new([0; WEIGHTS])),
+            sizes: std::array::from_fn(|steps| f32::from((steps as u8).cast_signed()) * step),
+            used,
             step,
             bias,
             counts,
@@ -141,13 +152,7 @@ impl Shipped {
             at += varint::read(|| Some(take(1)?[0]))? as usize;
             *steps.get_mut(at)? = take(1)?[0].cast_signed();
         }
-        Some(Self {
-            used: used(&steps),
-            steps,
-            step,
-            bias,
-            counts: Counts { ham, spam },
-        })
+        Some(Self::of_steps(steps, step, bias, Counts { ham, spam }))
     }
 
     /// Number of its weights.
@@ -160,10 +165,16 @@ impl Shipped {
         self.len() == 0
     }
 
+    /// The steps of the weight at an index.
+    #[inline]
+    fn steps(&self, index: u32) -> i8 {
+        self.steps[index as usize % WEIGHTS]
+    }
+
     /// The weight at an index.
     #[inline]
     pub fn weight(&self, index: u32) -> f32 {
-        f32::from(self.steps[index as usize]) * self.step
+        self.sizes[usize::from(self.steps(index).cast_unsigned())]
     }
 
     /// The log odds that a message is spam, of which rule files say how many points they add: little of a short text, and
@@ -176,26 +187,44 @@ impl Shipped {
     /// How far a text is like what it has learned, whatever that says of it, from 0 to 1.
     fn familiarity(&self, features: &Features) -> f64 {
         let words = features.group(FeatureGroup::Words);
-        let known = words
-            .iter()
-            .filter(|index| self.steps[**index as usize] != 0);
-        let share = known.count() as f64 / words.len().max(1) as f64;
+        let known = words.iter().map(|index| u32::from(self.steps(*index) != 0));
+        let share = f64::from(known.sum::<u32>()) / words.len().max(1) as f64;
         let beyond_chance = (share - self.used) / (1.0 - self.used).max(f64::MIN_POSITIVE);
         (beyond_chance / FAMILIAR).clamp(0.0, 1.0)
     }
 
     /// The evidence on a message, whatever its length.
     pub fn evidence(&self, features: &Features) -> f32 {
-        let groups = SHIPPED_GROUPS.iter().map(|group| {
-            let features = features.group(*group);
-            let weights = features.iter().map(|index| self.weight(*index));
-            let evidence = weights.sum::<f32>() * model::scale(features.len());
-            match group {
-                FeatureGroup::Links => evidence.clamp(-LINKS_MOST, LINKS_MOST),
-                _ => evidence,
-            }
-        });
-        self.bias + groups.sum::<f32>()
+        let [text, words, links] = SHIPPED_GROUPS.map(|group| features.group(group));
+        let (of_text, of_words) = self.sums(text, words);
+        let evidence = |sum: f32, features: &[u32]| sum * model::scale(features.len());
+        let of_links = links.iter().map(|index| self.weight(*index)).sum::<f32>();
+        let groups = [
+            evidence(of_text, text),
+            evidence(of_words, words),
+            evidence(of_links, links).clamp(-LINKS_MOST, LINKS_MOST),
+        ];
+        self.bias + groups.iter().sum::<f32>()
+    }
+
+    /// The sums of two groups' weights, each in the order of its features. A processor adds to one while it waits for the
+    /// other.
+    fn sums(&self, one: &[u32], other: &[u32]) -> (f32, f32) {
+        // As the standard library's sums begin.
+        let (mut first, mut second) = (-0.0, -0.0);
+        let both = one.len().min(other.len());
+        let ((one, rest), (other, others)) = (one.split_at(both), other.split_at(both));
+        for (one, other) in one.iter().zip(other) {
+            first += self.weight(*one);
+            second += self.weight(*other);
+        }
+        let (chunks, end) = rest.as_chunks::<8>();
+        let rest = chunks.iter().flatten().chain(end);
+        rest.for_each(|index| first += self.weight(*index));
+        others
+            .iter()
+            .for_each(|index| second += self.weight(*index));
+        (first, second)
     }
 }
 
@@ -224,6 +253,31 @@ mod tests {
         assert_eq!(Shipped::read(&file), Some(shipped));
         for cut in 0..file.len() {
             assert_eq!(Shipped::read(&file[..cut]), None, "cut to {cut}");
+        }
+    }
+
+    #[test]
+    fn evidence_is_the_sum_of_each_group() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let weights: Vec<f32> = (0..WEIGHTS).map(|_| random.f32() - 0.5).collect();
+        let shipped = Shipped::new(&weights, 0.25, Counts::default());
+        for lengths in [[0, 0, 0], [700, 400, 9], [3, 50, 0], [41, 41, 1]] {
+            let mut groups: [Vec<u32>; 9] = Default::default();
+            for (group, length) in SHIPPED_GROUPS.into_iter().zip(lengths) {
+                let indexes = std::iter::repeat_with(|| random.u32(..WEIGHTS as u32));
+                groups[group as usize] = indexes.take(length).collect();
+            }
+            let features = Features::from_groups(&groups);
+            let each = SHIPPED_GROUPS.map(|group| {
+                let all = features.group(group);
+                let weight = |at: &u32| f32::from(shipped.steps[*at as usize]) * shipped.step;
+                let sum = all.iter().map(weight).sum::<f32>() * model::scale(all.len());
+                match group {
+                    FeatureGroup::Links => sum.clamp(-LINKS_MOST, LINKS_MOST),
+                    _ => sum,
+                }
+            });
+            assert_eq!(shipped.evidence(&features), 0.25 + each.iter().sum::<f32>());
         }
     }
 
