@@ -3,8 +3,11 @@
 //! In: a link as written in a message; out: its scheme, host, registrable domain, path and query.
 //! It resolves and fetches nothing; a link that no browser would follow has no host.
 
+mod plain;
+
 use std::borrow::Cow;
 
+use plain::PlainLink;
 use url::{Host, Url};
 
 pub use crate::public_suffix::registrable_domain as registrable;
@@ -18,30 +21,48 @@ const HOST_LIMIT: usize = 300;
 pub struct Link<'a> {
     /// As written.
     pub text: &'a str,
-    url: Option<Url>,
+    parsed: Parsed,
+}
+
+/// What a browser reads in a link.
+#[derive(Debug, Clone)]
+enum Parsed {
+    /// It is as it is written.
+    Plain(PlainLink),
+    Url(Url),
+    /// No browser would follow it.
+    Nothing,
 }
 
 impl<'a> Link<'a> {
     /// Parses a link.
     pub fn new(text: &'a str) -> Self {
-        if written_host(text).len() > HOST_LIMIT {
-            return Self { text, url: None };
-        }
-        let parsed = match text {
-            _ if text.starts_with("//") => Url::parse(&format!("http:{text}")),
-            _ if has_scheme(text) => Url::parse(text),
-            // Mail clients complete links that begin with `www.` or are a bare host name.
-            _ => Url::parse(&format!("http://{text}")),
+        let parsed = match PlainLink::of(text) {
+            Some(plain) => Parsed::Plain(plain),
+            None => parsed(text).map_or(Parsed::Nothing, Parsed::Url),
         };
-        Self {
-            text,
-            url: parsed.ok(),
+        Self { text, parsed }
+    }
+
+    fn url(&self) -> Option<&Url> {
+        match &self.parsed {
+            Parsed::Url(url) => Some(url),
+            Parsed::Plain(_) | Parsed::Nothing => None,
         }
+    }
+
+    /// Whether it begins with its scheme, and nothing but a host in lower case stands between that and the path.
+    pub fn is_plain(&self) -> bool {
+        matches!(&self.parsed, Parsed::Plain(plain) if plain.has_scheme())
     }
 
     /// `http`, `mailto` and the like, in lower case.
     pub fn scheme(&self) -> &str {
-        self.url.as_ref().map_or("", Url::scheme)
+        match &self.parsed {
+            Parsed::Plain(plain) => plain.scheme(),
+            Parsed::Url(url) => url.scheme(),
+            Parsed::Nothing => "",
+        }
     }
 
     /// Whether a click opens a web page.
@@ -51,15 +72,16 @@ impl<'a> Link<'a> {
 
     /// The host in lower case, as ASCII (RFC 5891), IP addresses in four decimal parts.
     pub fn host(&self) -> Option<&str> {
-        self.url
-            .as_ref()?
-            .host_str()
-            .filter(|host| !host.is_empty())
+        match &self.parsed {
+            Parsed::Plain(plain) => Some(plain.host(self.text)),
+            Parsed::Url(url) => url.host_str().filter(|host| !host.is_empty()),
+            Parsed::Nothing => None,
+        }
     }
 
     /// Whether the host is an IP address, in whatever notation.
     pub fn is_numeric(&self) -> bool {
-        let host = self.url.as_ref().and_then(Url::host);
+        let host = self.url().and_then(Url::host);
         matches!(host, Some(Host::Ipv4(_) | Host::Ipv6(_)))
     }
 
@@ -70,30 +92,56 @@ impl<'a> Link<'a> {
 
     /// The path.
     pub fn path(&self) -> &str {
-        self.url.as_ref().map_or("", Url::path)
+        match &self.parsed {
+            Parsed::Plain(plain) => plain.path(self.text),
+            Parsed::Url(url) => url.path(),
+            Parsed::Nothing => "",
+        }
     }
 
     /// The query, without its question mark.
     pub fn query(&self) -> Option<&str> {
-        self.url.as_ref()?.query()
+        match &self.parsed {
+            Parsed::Plain(plain) => plain.query(self.text),
+            Parsed::Url(url) => url.query(),
+            Parsed::Nothing => None,
+        }
     }
 
     /// The fragment, without its number sign.
     pub fn fragment(&self) -> Option<&str> {
-        self.url.as_ref()?.fragment()
+        match &self.parsed {
+            Parsed::Plain(plain) => plain.fragment(self.text),
+            Parsed::Url(url) => url.fragment(),
+            Parsed::Nothing => None,
+        }
     }
 
     /// The user name before the host.
     pub fn user(&self) -> Option<&str> {
-        let url = self.url.as_ref()?;
+        let url = self.url()?;
         let user = url.username();
         (!user.is_empty() || url.password().is_some()).then_some(user)
     }
 
     /// A port that is not the scheme's default.
     pub fn port(&self) -> Option<u16> {
-        self.url.as_ref()?.port()
+        self.url()?.port()
     }
+}
+
+/// Parses any link.
+fn parsed(text: &str) -> Option<Url> {
+    if written_host(text).len() > HOST_LIMIT {
+        return None;
+    }
+    let parsed = match text {
+        _ if text.starts_with("//") => Url::parse(&format!("http:{text}")),
+        _ if has_scheme(text) => Url::parse(text),
+        // Mail clients complete links that begin with `www.` or are a bare host name.
+        _ => Url::parse(&format!("http://{text}")),
+    };
+    parsed.ok()
 }
 
 /// A host as ASCII in lower case (RFC 5891); unchanged if it cannot be one.

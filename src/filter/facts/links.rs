@@ -212,7 +212,7 @@ fn link_holds_user(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn link_odd_syntax(mail: &MessageView<'_>) -> Option<String> {
-    let mut links = mail.web_links();
+    let mut links = mail.web_links().filter(|link| !link.is_plain());
     let link = links.find(|link| {
         let text = link.text;
         let end = text.find("://").map_or(0, |at| at + 3);
