@@ -6,7 +6,6 @@
 //! encodes them. It reads no file itself.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
@@ -18,6 +17,7 @@ use crate::schema::Problem;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct List {
     entries: HashSet<String>,
+    beginnings: Beginnings,
     /// Path prefixes, by host.
     paths: HashMap<String, Vec<String>>,
     /// The most labels that a host in it has: longer parent domains of a host need no look-up.
@@ -28,13 +28,13 @@ impl List {
     /// Whether a host, an address, a link or a word is in it.
     pub fn has(&self, value: &str) -> bool {
         let value = value.trim();
-        if let Some((_, rest)) = value.split_once("://") {
+        if let Some(rest) = after_scheme(value) {
             return self.has_link(rest);
         }
         if let Some((_, domain)) = value.rsplit_once('@') {
             return self.entries.contains(&*lower(value)) || self.has_host(domain);
         }
-        if value.contains('/') {
+        if memchr::memchr(b'/', value.as_bytes()).is_some() {
             return self.has_link(value);
         }
         self.has_host(value)
@@ -43,25 +43,51 @@ impl List {
     /// Whether a host or a parent domain is in it.
     pub fn has_host(&self, host: &str) -> bool {
         let host = ascii_host_of(host);
-        above(&host, self.labels).any(|name| self.entries.contains(name))
+        let mut names = above(&host, self.labels);
+        names.any(|name| self.beginnings.may_have(name) && self.entries.contains(name))
+    }
+
+    /// The first of these links that is in it. Most of a message's links lead to the same hosts.
+    pub(crate) fn first_link<'l>(&self, links: impl Iterator<Item = &'l str>) -> Option<&'l str> {
+        let mut unlisted = None;
+        for link in links {
+            let Some(rest) = after_scheme(link.trim()) else {
+                match self.has(link) {
+                    true => return Some(link),
+                    false => continue,
+                }
+            };
+            let (host, path) = host_and_path(rest);
+            if unlisted == Some(host) {
+                continue;
+            }
+            let found = self.of_host(host);
+            if found.has(path) {
+                return Some(link);
+            }
+            if found.is_nothing() {
+                unlisted = Some(host);
+            }
+        }
+        None
     }
 
     fn has_link(&self, rest: &str) -> bool {
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        let host = host.split(':').next().unwrap_or_default();
+        let (host, path) = host_and_path(rest);
+        self.of_host(host).has(path)
+    }
+
+    /// What it says of a host and its parent domains.
+    fn of_host(&self, host: &str) -> OfHost<'_> {
         if self.has_host(host) {
-            return true;
+            return OfHost::All;
         }
         if self.paths.is_empty() {
-            return false;
+            return OfHost::Paths(Vec::new());
         }
         let host = ascii_host_of(host);
-        above(&host, self.labels).any(|name| {
-            let paths = self.paths.get(name);
-            paths.is_some_and(|paths| paths.iter().any(|start| path.starts_with(&**start)))
-        })
+        let each = above(&host, self.labels).filter_map(|name| self.paths.get(name));
+        OfHost::Paths(each.map(Vec::as_slice).collect())
     }
 
     /// Number of entries.
@@ -85,6 +111,7 @@ impl List {
             None => {
                 let entry = normal(entry);
                 self.labels = self.labels.max(labels(&entry));
+                self.beginnings.add(&entry);
                 self.entries.insert(entry);
             }
         }
@@ -96,6 +123,82 @@ impl List {
             None => self.entries.remove(&normal(entry)),
         }
     }
+}
+
+/// Which beginnings and lengths names have, a bit each: nearly all other names are told by them, without a hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Beginnings([u64; 64]);
+
+impl Default for Beginnings {
+    fn default() -> Self {
+        Self([0; 64])
+    }
+}
+
+impl Beginnings {
+    #[inline]
+    fn place(name: &str) -> (usize, u64) {
+        let octet = |at| {
+            name.as_bytes()
+                .get(at)
+                .map_or(0, |octet| usize::from(*octet))
+        };
+        let place = name.len() ^ octet(0) << 7 ^ octet(1) << 4;
+        (place / 64 % 64, 1 << (place % 64))
+    }
+
+    fn add(&mut self, name: &str) {
+        let (word, bit) = Self::place(name);
+        self.0[word] |= bit;
+    }
+
+    /// False if it was not added.
+    #[inline]
+    fn may_have(&self, name: &str) -> bool {
+        let (word, bit) = Self::place(name);
+        self.0[word] & bit != 0
+    }
+}
+
+/// What follows the first `://`.
+fn after_scheme(link: &str) -> Option<&str> {
+    let mut colons = memchr::memchr_iter(b':', link.as_bytes());
+    colons.find_map(|at| link[at + 1..].strip_prefix("//"))
+}
+
+/// What a list says of a host.
+enum OfHost<'l> {
+    /// Each of its links is in the list.
+    All,
+    /// Those are whose paths begin with one of these.
+    Paths(Vec<&'l [String]>),
+}
+
+impl OfHost<'_> {
+    fn has(&self, path: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Paths(each) => {
+                let mut starts = each.iter().copied().flatten();
+                starts.any(|start| path.starts_with(&**start))
+            }
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        matches!(self, Self::Paths(each) if each.is_empty())
+    }
+}
+
+/// The host of a link, and what follows its authority.
+fn host_and_path(rest: &str) -> (&str, &str) {
+    let is_end = |octet: &u8| matches!(octet, b'/' | b'?' | b'#');
+    let end = rest.bytes().position(|octet| is_end(&octet));
+    let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
+    let host = memchr::memrchr(b'@', authority.as_bytes()).map_or(0, |at| at + 1);
+    let host = &authority[host..];
+    let port = memchr::memchr(b':', host.as_bytes());
+    (&host[..port.unwrap_or(host.len())], path)
 }
 
 fn lower(text: &str) -> Cow<'_, str> {
@@ -120,26 +223,23 @@ pub(super) fn labels(host: &str) -> usize {
     host.split('.').count()
 }
 
-/// A host and its parent domains, longest first; none of more than `most` labels. A sender may write a
-/// host of hundreds of labels.
+/// A host and its parent domains, shortest first; none of more than `most` labels, or one. A sender may write a host of
+/// hundreds of labels.
 pub(super) fn above(host: &str, most: usize) -> impl Iterator<Item = &str> {
-    let mut next = Some(host);
-    let mut dots = memchr::memrchr_iter(b'.', host.as_bytes());
-    if let Some(at) = dots.nth(most.saturating_sub(1)) {
-        next = Some(&host[at + 1..]);
-    }
-    std::iter::from_fn(move || {
-        let name = next?;
-        let dot = memchr::memchr(b'.', name.as_bytes());
-        next = dot.map(|dot| &name[dot + 1..]);
-        Some(name)
-    })
+    let mut rest = Some(host.as_bytes());
+    let names = std::iter::from_fn(move || {
+        // Labels are short: to call a search for each takes longer.
+        let dot = rest?.iter().rposition(|octet| *octet == b'.');
+        rest = dot.map(|dot| &host.as_bytes()[..dot]);
+        Some(dot.map_or(host, |dot| &host[dot + 1..]))
+    });
+    names.take(most.max(1))
 }
 
 /// All lists by name.
 #[derive(Debug, Clone, Default)]
 pub struct Lists {
-    lists: BTreeMap<String, Arc<List>>,
+    lists: HashMap<String, Arc<List>>,
 }
 
 impl Lists {
@@ -153,9 +253,12 @@ impl Lists {
         self.named(name).is_some_and(|list| list.has(value))
     }
 
-    /// Names and lists.
+    /// Names and lists, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &List)> {
-        self.lists.iter().map(|(name, list)| (&**name, &**list))
+        let lists = self.lists.iter();
+        let mut lists: Vec<_> = lists.map(|(name, list)| (&**name, &**list)).collect();
+        lists.sort_unstable_by_key(|(name, _)| *name);
+        lists.into_iter()
     }
 
     /// Adds the entries of a file to the list of this name.
@@ -263,6 +366,56 @@ mod tests {
         let deep = format!("{}example.org", "a.".repeat(200));
         assert!(lists.has("a", &deep) && !lists.has("a", &deep.replace("example", "other")));
         assert!(!lists.has("b", "example.org"));
+    }
+
+    #[test]
+    fn names_above_a_host_are_its_ends() {
+        for host in [
+            "",
+            "a",
+            "a.b.c.d",
+            ".",
+            "a..b",
+            ".a.b",
+            "a.b.",
+            "a.bc.\u{e4}.de",
+        ] {
+            for most in 0..6 {
+                let ends = (0..=host.len())
+                    .rev()
+                    .filter(|at| *at == 0 || host.as_bytes()[*at - 1] == b'.');
+                let ends: Vec<_> = ends.map(|at| &host[at..]).take(most.max(1)).collect();
+                assert_eq!(above(host, most).collect::<Vec<_>>(), ends, "{host} {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_link_is_that_of_looking_each_up() {
+        let (lists, _) = list("a.example\ng.example/url\ng.example/u/\nb.g.example/x\n");
+        let list = lists.named("a").unwrap();
+        let hosts = [
+            "a.example",
+            "g.example",
+            "b.g.example",
+            "B.g.example",
+            "c.example",
+            "",
+        ];
+        let (begins, ends) = (
+            ["http://", "", " https://u@"],
+            ["", "/", "/url", "/u/?a", ":8/x", "?/x"],
+        );
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..20_000 {
+            let count = random.usize(..4);
+            let mut pick = |of: &[&'static str]| of[random.usize(..of.len())];
+            let links = (0..count).map(|_| [pick(&begins), pick(&hosts), pick(&ends)].concat());
+            let links: Vec<String> = links.collect();
+            let expected = links.iter().find(|link| list.has(link));
+            let found = list.first_link(links.iter().map(String::as_str));
+            assert_eq!(found, expected.map(String::as_str), "{links:?}");
+        }
     }
 
     #[test]

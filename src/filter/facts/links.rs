@@ -251,9 +251,8 @@ fn link_nested(mail: &MessageView<'_>) -> Option<String> {
 
 fn link_open_redirect(mail: &MessageView<'_>) -> Option<String> {
     let list = mail.lists.named("redirectors")?;
-    let links = mail.clicked();
-    let found = links.iter().find(|link| list.has(link.text))?;
-    Some(found.text.to_owned())
+    let links = mail.clicked().iter().map(|link| link.text);
+    list.first_link(links).map(str::to_owned)
 }
 
 fn link_image_host(mail: &MessageView<'_>) -> Option<String> {
