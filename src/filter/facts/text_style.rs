@@ -56,36 +56,66 @@ const SMALL: [bool; 256] = {
     small
 };
 
+/// Octets that are looked at together.
+const TOGETHER: usize = 32;
+
+/// From here on the next octet that may be of a word of capitals: most text has few.
+fn next_capital(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(octets) = bytes[at..].first_chunk::<{ TOGETHER + 1 }>() {
+        // Without a branch for each, so that the compiler compares many at once.
+        let mut any = 0;
+        for place in 0..TOGETHER {
+            any |= u8::from(may_be_capital(octets[place], octets[place + 1]));
+        }
+        if any != 0 {
+            break;
+        }
+        at += TOGETHER;
+    }
+    let next = |at: usize| bytes.get(at + 1).copied().unwrap_or_default();
+    (at..bytes.len()).find(|at| may_be_capital(bytes[*at], next(*at)))
+}
+
+/// Whether an octet is a capital or no ASCII, and what follows is neither a small letter nor a digit.
+#[inline]
+fn may_be_capital(octet: u8, next: u8) -> bool {
+    let is_letter = (octet.wrapping_sub(b'A') < 26) | (octet >= 0x80);
+    let is_small = (next.wrapping_sub(b'a') < 26) | (next.wrapping_sub(b'0') < 10);
+    is_letter & !is_small
+}
+
 pub(super) fn capital_words_in_row(text: &str) -> usize {
     let (mut most, mut row) = (0, 0);
     let bytes = text.as_bytes();
     let mut start = 0;
     while start < bytes.len() {
+        if row == 0 {
+            // Nothing before the next capital begins a run.
+            let Some(at) = next_capital(bytes, start) else {
+                break;
+            };
+            let space = memchr::memrchr(b' ', &bytes[start..at]);
+            start += space.map_or(0, |space| space + 1);
+        }
         let (mut end, mut has_small) = (start, false);
-        // This runs on every octet.
         while let Some(&byte) = bytes.get(end)
             && byte != b' '
         {
             has_small |= SMALL[usize::from(byte)];
             end += 1;
         }
-        let word = &bytes[start..end];
+        let word = &text[start..end];
         start = end + 1;
         // Most words have a small letter.
         if has_small {
             row = 0;
             continue;
         }
-        // Non-ASCII letters are checked below, and only if all others are capitals.
-        let is_letter = |byte: &&u8| byte.is_ascii_uppercase() || **byte >= 0xc0;
-        let mut letters = word.iter().filter(is_letter).count();
-        let mut capitals = true;
-        if !word.is_ascii() {
-            let word = String::from_utf8_lossy(word);
-            capitals =
-                word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase);
-            letters = word.chars().filter(|letter| letter.is_alphabetic()).count();
-        }
+        let (capitals, letters) = match word.is_ascii() {
+            true => (true, word.bytes().filter(u8::is_ascii_uppercase).count()),
+            false => capitals_and_letters(word),
+        };
         // A short word or punctuation between them does not end the run.
         row = match (capitals, letters) {
             (true, 3..) => row + 1,
@@ -95,6 +125,17 @@ pub(super) fn capital_words_in_row(text: &str) -> usize {
         most = most.max(row);
     }
     most
+}
+
+/// Whether a word that is not ASCII has capitals and no small letters, and how many letters there are.
+fn capitals_and_letters(word: &str) -> (bool, usize) {
+    let capitals = !word.chars().any(char::is_lowercase) && word.chars().any(char::is_uppercase);
+    let letters = word.chars().filter(|letter| letter.is_alphabetic());
+    match capitals {
+        true => (true, letters.count()),
+        // Whether there is any is enough.
+        false => (false, letters.take(1).count()),
+    }
 }
 
 pub(super) fn exclamations(text: &str) -> usize {
@@ -159,6 +200,64 @@ mod tests {
         assert_eq!(big_sum("US$2.5M waits"), Some("2.5"));
         assert_eq!(big_sum("five million dollars"), Some("million"));
         assert_eq!(big_sum("it costs $5 and \u{20ac}20 more"), None);
+    }
+
+    /// By its definition, word by word.
+    fn plain_row(text: &str) -> usize {
+        let (mut most, mut row) = (0, 0);
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            let has = |is: fn(char) -> bool| word.chars().any(is);
+            let capitals = word.is_ascii() || has(char::is_uppercase) && !has(char::is_lowercase);
+            let letters = word.chars().filter(|it| it.is_alphabetic()).count();
+            row = match (capitals, letters) {
+                _ if word.bytes().any(|it| SMALL[usize::from(it)]) => 0,
+                (true, 3..) => row + 1,
+                (true, _) | (_, 0) => row,
+                _ => 0,
+            };
+            most = most.max(row);
+        }
+        most
+    }
+
+    #[test]
+    fn words_of_capitals_are_found_among_any_others() {
+        let words = [
+            "BUY",
+            "NOW",
+            "I",
+            "the",
+            "quick",
+            "-",
+            "7",
+            "A.B.C",
+            "\u{41f}\u{420}\u{418}",
+            "\u{43f}\u{440}",
+            "\u{65e5}\u{672c}\u{8a9e}",
+            "\u{c4}BC",
+            "\u{2013}",
+            "\u{1c5}BC",
+            "aBCD",
+            "ABCd",
+            "",
+            "x\u{41f}",
+            "\n",
+            "OFFER!",
+            "\u{24b6}\u{24b7}\u{24b8}",
+            "AB",
+            "A1B",
+        ];
+        let mut random = fastrand::Rng::with_seed(9);
+        let mut longest = 0;
+        for _ in 0..20_000 {
+            let (count, kinds) = (random.usize(..40), random.usize(1..=words.len()));
+            let first = random.usize(..=words.len() - kinds);
+            let any = (0..count).map(|_| words[first + random.usize(..kinds)]);
+            let text = any.collect::<Vec<_>>().join(" ");
+            assert_eq!(capital_words_in_row(&text), plain_row(&text), "{text:?}");
+            longest = longest.max(plain_row(&text));
+        }
+        assert!(longest > 20, "{longest}");
     }
 
     #[test]
