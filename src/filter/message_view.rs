@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use foldhash::{HashMap, HashSet, HashSetExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 
 use crate::filter::brands::{Brand, Brands};
 use crate::filter::context::Context;
@@ -17,8 +17,8 @@ use crate::filter::received::Received;
 use crate::message::content::TEXT_LIMIT;
 use crate::message::file_type::FileType;
 use crate::message::headers::Value;
-use crate::message::homoglyphs::SpelledOut;
-use crate::message::url::Link;
+use crate::message::homoglyphs::{Letters, SpelledOut};
+use crate::message::url::{Link, ascii_host_of};
 use crate::message::value::NamedAddress;
 use crate::message::{Content, Headers, Work, charset, homoglyphs};
 
@@ -80,11 +80,12 @@ pub struct MessageView<'a> {
     subject: OnceCell<Cow<'a, str>>,
     brands_in_name: OnceCell<Vec<&'a Brand>>,
     brands_in_subject: OnceCell<Vec<&'a Brand>>,
+    shown_letters: OnceCell<[Letters; 2]>,
     disguised: OnceCell<Vec<String>>,
     spelled_out: OnceCell<(SpelledOut, Vec<String>)>,
     sender_checks: OnceCell<Option<String>>,
     /// By Received field.
-    received: OnceCell<Vec<(&'a [u8], OnceCell<Received>)>>,
+    received: OnceCell<Vec<(Value<'a, 'a>, OnceCell<Received>)>>,
 }
 
 impl<'a> MessageView<'a> {
@@ -119,6 +120,7 @@ impl<'a> MessageView<'a> {
             subject: OnceCell::new(),
             brands_in_name: OnceCell::new(),
             brands_in_subject: OnceCell::new(),
+            shown_letters: OnceCell::new(),
             disguised: OnceCell::new(),
             spelled_out: OnceCell::new(),
             sender_checks: OnceCell::new(),
@@ -150,7 +152,7 @@ impl<'a> MessageView<'a> {
     /// All links, parsed, without duplicates.
     pub fn links(&self) -> &[Link<'a>] {
         self.links.get_or_init(|| {
-            let mut seen = HashSet::new();
+            let mut seen = HashSet::with_capacity(self.content.links.len());
             let links = self.content.links.iter().map(String::as_str);
             let links = links.filter(|link| seen.insert(*link));
             self.parsed(links).collect()
@@ -165,14 +167,15 @@ impl<'a> MessageView<'a> {
             if anchors.is_empty() {
                 return self.web_links().cloned().collect();
             }
-            let mut seen = HashSet::new();
+            let mut seen = HashSet::with_capacity(anchors.len());
             let targets = anchors.iter().map(|anchor| &*anchor.target);
             let links = targets.filter(|target| seen.insert(*target));
             // Nearly all of them were parsed among all links.
             let links = links.take_while(|link| self.work.spend(link_work(link)));
             let known = self.links.get().map_or(&[][..], Vec::as_slice);
-            let known: HashMap<_, _> = known.iter().map(|link| (link.text, link)).collect();
-            let parsed = links.map(|text| match known.get(text) {
+            let mut by_text = HashMap::with_capacity(known.len());
+            by_text.extend(known.iter().map(|link| (link.text, link)));
+            let parsed = links.map(|text| match by_text.get(text) {
                 Some(link) => Link::clone(link),
                 None => Link::new(text),
             });
@@ -210,11 +213,11 @@ impl<'a> MessageView<'a> {
     /// A Received field, counted from the topmost one.
     pub(in crate::filter) fn received(&self, number: usize) -> Option<&Received> {
         let all = self.received.get_or_init(|| {
-            let fields = self.headers.all("received");
+            let fields = self.headers.values("received");
             fields.map(|field| (field, OnceCell::new())).collect()
         });
         let (field, read) = all.get(number)?;
-        Some(read.get_or_init(|| Received::of(field)))
+        Some(read.get_or_init(|| Received::of_value(field)))
     }
 
     /// The addresses in From.
@@ -296,12 +299,23 @@ impl<'a> MessageView<'a> {
         self.content.texts.iter().map(|text| &*text.text.text)
     }
 
+    /// What letters the subject and the display name in From have, each as it is written.
+    pub fn shown_letters(&self) -> &[Letters; 2] {
+        self.shown_letters.get_or_init(|| {
+            let shown = [self.headers.text("subject"), self.from_name()];
+            shown.map(|text| Letters::of(text).0)
+        })
+    }
+
     /// Words written with look-alike letters, as a reader would read them.
     pub fn disguised(&self) -> &[String] {
         self.disguised.get_or_init(|| {
-            let subject = self.headers.text("subject");
-            let mut words = homoglyphs::words(subject);
-            words.extend(homoglyphs::words(self.from_name()));
+            let mut words = Vec::new();
+            let shown = [self.headers.text("subject"), self.from_name()];
+            for (text, letters) in shown.into_iter().zip(self.shown_letters()) {
+                words.extend_from_slice(&letters.words);
+                words.extend(homoglyphs::ascii_words(text));
+            }
             for text in &self.content.texts {
                 words.extend(text.letters.words.iter().cloned());
             }
@@ -440,11 +454,16 @@ fn read_and_written(text: &str) -> Cow<'_, str> {
 fn firsts(links: &[Link<'_>], counts: impl Fn(&Link<'_>) -> bool) -> Vec<usize> {
     let mut seen = HashSet::new();
     let mut firsts = Vec::new();
+    let mut last = None;
     for (at, link) in links.iter().enumerate() {
-        let host = link.host().filter(|_| counts(link));
-        if host.is_some_and(|host| seen.insert(host)) {
+        let Some(host) = link.host().filter(|_| counts(link)) else {
+            continue;
+        };
+        // Most lead to the same as the one before.
+        if last != Some(host) && seen.insert(host) {
             firsts.push(at);
         }
+        last = Some(host);
     }
     firsts
 }
@@ -468,9 +487,14 @@ pub(crate) fn opened_name(name: &str) -> &str {
 
 /// The domain of an address, lower case.
 pub(crate) fn domain_of(address: &str) -> Option<String> {
+    domain_in(address).map(Cow::into_owned)
+}
+
+/// The same without a copy of what is in this form already.
+pub(crate) fn domain_in(address: &str) -> Option<Cow<'_, str>> {
     let (_, domain) = address.rsplit_once('@')?;
     let domain = domain.trim_matches(|letter: char| letter == '>' || letter.is_whitespace());
-    (!domain.is_empty()).then(|| crate::message::url::ascii_host(domain))
+    (!domain.is_empty()).then(|| ascii_host_of(domain))
 }
 
 /// Adds the texts of a place in the header.

@@ -5,6 +5,7 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
+use crate::message::headers::Value;
 use crate::message::url::registrable;
 use crate::message::value;
 
@@ -49,7 +50,19 @@ pub(in crate::filter) struct SendingHost {
 impl Received {
     /// Reads a field.
     pub(in crate::filter) fn of(raw: &[u8]) -> Self {
-        let text = value::text(&raw[..raw.len().min(OCTETS)]).to_lowercase();
+        Self::of_text(&value::text(&raw[..raw.len().min(OCTETS)]))
+    }
+
+    /// The same of one that may have been decoded before.
+    pub(in crate::filter) fn of_value(value: &Value<'_, '_>) -> Self {
+        match value.raw.len() {
+            ..=OCTETS => Self::of_text(value.text()),
+            _ => Self::of(value.raw),
+        }
+    }
+
+    fn of_text(text: &str) -> Self {
+        let text = text.to_lowercase();
         Self {
             from: sending_host(&text),
             by: receiving_host(&text).map(str::to_owned),

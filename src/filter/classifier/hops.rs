@@ -56,8 +56,9 @@ impl Hops {
         let mut hops = Self::default();
         let mut at = 0;
         let mut named = None;
-        for raw in headers.all("received").take(FIELDS) {
-            let Some(domain) = Received::of(raw).by.and_then(|by| domain(&by)) else {
+        for value in headers.values("received").take(FIELDS) {
+            let by = Received::of_value(&value).by;
+            let Some(domain) = by.and_then(|by| domain(&by)) else {
                 continue;
             };
             if named.as_ref() == Some(&domain) {

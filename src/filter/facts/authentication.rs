@@ -298,9 +298,13 @@ fn sender_well_known(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn one_click_signed(mail: &MessageView<'_>) -> Option<String> {
-    let post = mail.headers.text("list-unsubscribe-post").to_lowercase();
+    let post = mail.headers.text("list-unsubscribe-post");
+    // Most messages have no such field.
+    if post.is_empty() || post.to_lowercase().trim() != "list-unsubscribe=one-click" {
+        return None;
+    }
     let leave = mail.headers.text("list-unsubscribe").to_lowercase();
-    if post.trim() != "list-unsubscribe=one-click" || !leave.contains("https://") {
+    if !leave.contains("https://") {
         return None;
     }
     let from = auth_proven(mail)?;

@@ -3,6 +3,11 @@
 //! In: a message; out: the brand's name. A page may name a brand for many reasons: only its title, its logo and links
 //! to sign in count as claims, and rules ask for more signs.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 use crate::filter::brands::Brand;
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{foreign, from_domain, same_domain};
@@ -72,6 +77,15 @@ const SIGN_IN: [&str; 16] = [
     "entrar",
 ];
 
+/// Made once: a message may have hundreds of links.
+static SIGN_IN_WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let builder = AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(SIGN_IN);
+    builder.ok()
+});
+
 fn brand_in_page(mail: &MessageView<'_>) -> Option<String> {
     let traits = mail.content.page_traits();
     let labels = traits.flat_map(|traits| std::iter::once(&traits.title).chain(&traits.logos));
@@ -83,8 +97,7 @@ fn brand_in_page(mail: &MessageView<'_>) -> Option<String> {
     }
     let from = from_domain(mail)?;
     mail.content.anchors.iter().find_map(|anchor| {
-        let says = anchor.text.to_lowercase();
-        if !SIGN_IN.iter().any(|words| says.contains(words)) {
+        if !says_sign_in(&anchor.text) {
             return None;
         }
         let link = Link::new(&anchor.target);
@@ -130,7 +143,44 @@ fn brand_at_top(mail: &MessageView<'_>) -> Option<String> {
     Some(brands.first()?.name.clone())
 }
 
+/// Whether a link's text says that it is to sign in.
+fn says_sign_in(text: &str) -> bool {
+    let lower = match text.is_ascii() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.to_lowercase()),
+    };
+    SIGN_IN_WORDS
+        .as_ref()
+        .is_some_and(|words| words.is_match(&*lower))
+}
+
 fn letters(text: &str) -> String {
     let letters = text.chars().filter(|letter| letter.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_sign_in_are_known_by_their_words() {
+        let texts = SIGN_IN.iter().flat_map(|words| {
+            let shouted = format!("x{}\u{c9}", words.to_uppercase());
+            [(*words).to_owned(), shouted]
+        });
+        let others = [
+            "",
+            "here",
+            "Log  in",
+            "unloc\u{212a}",
+            "S\u{130}GN IN",
+            "ENTR\u{c1}R",
+        ];
+        for text in texts.chain(others.map(str::to_owned)) {
+            let lower = text.to_lowercase();
+            let expected = SIGN_IN.iter().any(|words| lower.contains(words));
+            assert_eq!(says_sign_in(&text), expected, "{text}");
+        }
+    }
 }

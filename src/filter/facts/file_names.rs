@@ -1,5 +1,9 @@
 //! Facts about attached files by their names, and about attached web pages.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::filter::facts::fact::Fact;
 use crate::filter::message_view::{MessageView, extension, opened_name};
 use crate::message::content::{PartInfo, TextPart};
@@ -62,6 +66,9 @@ fn name_in(mail: &MessageView<'_>, list: &str) -> Option<String> {
     names.next().map(str::to_owned)
 }
 
+// Made once: a message may have many texts.
+static BEGIN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("begin "));
+
 /// A file of this kind in a text, uuencoded: `begin 644 name` on a line, and a line of sixty letters or less.
 fn uuencoded(mail: &MessageView<'_>) -> Option<String> {
     const FILES: usize = 20;
@@ -69,7 +76,7 @@ fn uuencoded(mail: &MessageView<'_>) -> Option<String> {
     let mut texts = mail.content.texts.iter();
     texts.find_map(|text| {
         let source = text.source.as_bytes();
-        let begins = memchr::memmem::find_iter(source, b"begin ").take(FILES);
+        let begins = BEGIN.find_iter(source).take(FILES);
         let mut names = begins.filter_map(|at| {
             let line = text.source[at..].lines().next()?;
             let (mode, name) = line.strip_prefix("begin ")?.split_once(' ')?;

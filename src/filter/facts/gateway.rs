@@ -8,7 +8,7 @@
 use core::net::IpAddr;
 
 use crate::filter::facts::sender::same_domain;
-use crate::filter::message_view::{MessageView, domain_of};
+use crate::filter::message_view::{MessageView, domain_in};
 use crate::filter::received::{Received, owner};
 use crate::filter::receiving_server::{CheckedBy, Observed};
 use crate::message::headers::{Value, received_at};
@@ -250,7 +250,7 @@ pub(super) fn server_of(text: &str) -> CheckedBy {
 /// Whether a host is that of a known gateway, or of the recipient's domain.
 fn is_gateway(mail: &MessageView<'_>, host: &str) -> bool {
     let is_recipients = || {
-        let mut domains = mail.recipients().filter_map(domain_of);
+        let mut domains = mail.recipients().filter_map(domain_in);
         domains.any(|domain| same_domain(&domain, host))
     };
     host.contains('.') && (mail.lists.has("mail-gateways", host) || is_recipients())

@@ -154,7 +154,9 @@ fn message_id<'m>(mail: &'m MessageView<'_>) -> Option<&'m str> {
 }
 
 fn message_id_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
-    let id = message_id(mail)?.to_lowercase();
+    let id = message_id(mail)?;
+    memchr::memchr(b'@', id.as_bytes())?;
+    let id = id.to_lowercase();
     let mut to = mail.recipients();
     let found = to.any(|to| to.contains('@') && id.contains(&to.to_lowercase()));
     found.then_some(id)
@@ -178,7 +180,10 @@ fn message_id_other_domain(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn recipient_in_subject(mail: &MessageView<'_>) -> Option<String> {
-    let subject = mail.subject().to_lowercase();
+    // An address has the sign, and most subjects have none.
+    let subject = mail.subject();
+    memchr::memchr(b'@', subject.as_bytes())?;
+    let subject = subject.to_lowercase();
     let mut to = mail.recipients();
     let found = to.find(|to| to.contains('@') && subject.contains(&to.to_lowercase()))?;
     Some(found.to_owned())
@@ -202,25 +207,33 @@ fn no_recipient(mail: &MessageView<'_>) -> Option<String> {
         let address = to.addr.as_deref().unwrap_or_default();
         address.contains('@')
     });
+    if named {
+        return None;
+    }
     let to = mail.headers.text("to");
     // An archive has put a mark in the place of an address: there was one.
     let is_removed = to.starts_with('[') && to.ends_with(']');
-    (!named && !is_removed).then(|| to.to_owned())
+    (!is_removed).then(|| to.to_owned())
 }
 
 fn recipients_sorted(mail: &MessageView<'_>) -> Option<String> {
-    let all: Vec<String> = mail
-        .to()
-        .iter()
-        .filter_map(|to| Some(to.addr.as_deref()?.to_lowercase()))
-        .collect();
-    (all.len() >= 5 && all.is_sorted()).then(|| all[..2].join(", "))
+    if mail.to().len() < 5 {
+        return None;
+    }
+    let all = || {
+        let addresses = mail.to().iter().filter_map(|to| to.addr.as_deref());
+        addresses.map(str::to_lowercase)
+    };
+    // Most are not from the beginning.
+    (all().is_sorted() && all().count() >= 5).then(|| all().take(2).collect::<Vec<_>>().join(", "))
 }
 
 fn needless_encoding(mail: &MessageView<'_>) -> Option<String> {
     let mut names = ["subject", "from"].iter();
     let found = names.find_map(|name| {
         let value = mail.headers.values(name).next()?;
+        // Encoded words have the sign.
+        memchr::memchr(b'?', value.raw)?;
         let lower = value.raw.to_ascii_lowercase();
         let base64 = memchr::memmem::find(&lower, b"?b?").is_some();
         let text = value.text();

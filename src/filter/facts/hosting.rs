@@ -34,6 +34,8 @@ fn image_free_hosting(mail: &MessageView<'_>) -> Option<String> {
         return None;
     }
     let list = mail.lists.named(HOSTS)?;
+    // Most messages have no link to such a host.
+    mail.web_hosts().find(|host| list.has_host(host))?;
     let clicked: HashSet<&str> = mail.clicked().iter().map(|link| link.text).collect();
     let images = mail.web_links().filter(|link| !clicked.contains(link.text));
     let mut hosts = images.filter_map(Link::host);

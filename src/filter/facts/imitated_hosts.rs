@@ -1,5 +1,7 @@
 //! Facts about links to hosts that imitate others: brands, or the sender's domain.
 
+use std::cell::OnceCell;
+
 use crate::filter::facts::authentication::auth_proven;
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::sender::{from_domain, one_edit_apart, same_domain};
@@ -66,19 +68,22 @@ fn link_alike_brand(mail: &MessageView<'_>) -> Option<String> {
 
 fn link_imitates_brand(mail: &MessageView<'_>) -> Option<String> {
     let mut hosts = mail.web_hosts();
-    // A host of the sender's own, who is who it says.
-    let proven = auth_proven(mail);
+    let proven = OnceCell::new();
     hosts.find_map(|host| {
-        let domain = registrable(host)?;
-        if proven.as_ref().is_some_and(|from| same_domain(from, host)) {
-            return None;
-        }
         // A shop's path may name a brand, its host must not.
         let words = shown_host(host).replace(['.', '-', '_'], " ");
         let brands = mail.brands.named_in(&words, false);
-        let foreign = has_known_suffix(host)
-            && !brands.is_empty()
-            && !brands.iter().any(|brand| brand.owns(host));
+        // Most hosts name none.
+        if brands.is_empty() {
+            return None;
+        }
+        let domain = registrable(host)?;
+        // A host of the sender's own, who is who it says.
+        let proven = proven.get_or_init(|| auth_proven(mail));
+        if proven.as_ref().is_some_and(|from| same_domain(from, host)) {
+            return None;
+        }
+        let foreign = has_known_suffix(host) && !brands.iter().any(|brand| brand.owns(host));
         // Each customer has a name under the service's own domain.
         let customer = mail.lists.has("bulk-senders", domain);
         (foreign && !customer).then(|| host.to_owned())

@@ -7,6 +7,11 @@ use crate::message::url::Link;
 /// The link in a link, plain or percent-encoded.
 pub(super) fn inner<'t>(link: &'t Link<'_>) -> Option<Cow<'t, str>> {
     let rest = link.text.get(8..)?;
+    // A link in it has two slashes, or is percent-encoded.
+    let has_slashes = || memchr::memmem::find(rest.as_bytes(), b"//").is_some();
+    if memchr::memchr(b'%', rest.as_bytes()).is_none() && !has_slashes() {
+        return None;
+    }
     let lower = rest.to_ascii_lowercase();
     let at = ["http://", "https://", "http%3a", "https%3a"]
         .iter()

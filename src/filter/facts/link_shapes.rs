@@ -132,12 +132,10 @@ fn links_few_one_domain(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn link_holds_recipient_in_script(mail: &MessageView<'_>) -> Option<String> {
-    let recipients: Vec<String> = mail
-        .recipients()
-        .take(5)
-        .filter(|to| to.contains('@'))
-        .map(str::to_lowercase)
-        .collect();
+    let recipients = || {
+        let first = mail.recipients().take(5);
+        first.filter(|to| to.contains('@')).map(str::to_lowercase)
+    };
     let links = mail.clicked();
     let found = links.iter().take(LINKS).find(|link| {
         let path = link.path().as_bytes();
@@ -147,7 +145,7 @@ fn link_holds_recipient_in_script(mail: &MessageView<'_>) -> Option<String> {
         }
         let query = link.query().unwrap_or_default().to_lowercase();
         let query = query.replace("%40", "@");
-        recipients.iter().any(|to| query.contains(&**to))
+        recipients().any(|to| query.contains(&*to))
     })?;
     Some(found.text.to_owned())
 }

@@ -280,19 +280,30 @@ fn link_holds_recipient(mail: &MessageView<'_>) -> Option<String> {
         .iter()
         .flat_map(|address| [base64(address), hexadecimal(address)])
         .collect();
-    let finders = |texts: &[String]| -> Vec<Finder<'static>> {
-        let finders = texts.iter().map(Finder::new);
-        finders.map(Finder::into_owned).collect()
-    };
-    let (addresses, coded) = (finders(&addresses), finders(&coded));
+    // All links together are searched once for each: few messages have such a link.
+    let mut together = String::new();
+    for link in links {
+        together.push_str(&percent_decoded(link.text));
+        together.push('\n');
+    }
+    // They are made once: an address may be as long as a link, and there may be hundreds of links.
+    let addresses: Vec<_> = addresses.iter().map(Finder::new).collect();
+    let coded: Vec<_> = coded.iter().map(Finder::new).collect();
     let is_in = |finders: &[Finder<'_>], text: &str| {
         let mut finders = finders.iter();
         finders.any(|finder| finder.find(text.as_bytes()).is_some())
     };
-    let found = links.iter().find(|link| {
-        let text = percent_decoded(link.text);
-        is_in(&addresses, &text.to_lowercase()) || is_in(&coded, &text)
-    })?;
+    let holds = |text: &str| {
+        // Each address has the sign.
+        let has_sign = memchr::memchr(b'@', text.as_bytes()).is_some();
+        has_sign && is_in(&addresses, &text.to_lowercase()) || is_in(&coded, text)
+    };
+    if !holds(&together) {
+        return None;
+    }
+    let found = links
+        .iter()
+        .find(|link| holds(&percent_decoded(link.text)))?;
     Some(found.text.to_owned())
 }
 
@@ -322,7 +333,8 @@ fn links_all_one(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn link_data(mail: &MessageView<'_>) -> Option<String> {
-    let mut targets = mail.content.links.iter().map(String::as_str);
+    let targets = mail.content.links.iter().map(String::as_str);
+    let mut targets = targets.filter(|it| matches!(it.as_bytes(), [b'd' | b'D' | b'j' | b'J', ..]));
     let found = targets.find(|target| {
         let head = target.get(..10).unwrap_or(target).to_ascii_lowercase();
         head.starts_with("data:text/")
@@ -335,6 +347,52 @@ fn link_data(mail: &MessageView<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::brands::Brands;
+    use crate::filter::context::Context;
+    use crate::filter::lists::Lists;
+    use crate::message::{Content, Headers, Wanted, Work};
+
+    #[test]
+    fn the_first_link_with_the_recipients_address_is_found() {
+        let coded = [base64("ann@b.example"), hexadecimal("ann@b.example")];
+        let plain = "http://c.example/?ann@c.example".to_owned();
+        let holding = ["?ANN@b.example", "?ann%40b.example", &coded[0], &coded[1]];
+        for (place, holding) in holding.iter().enumerate() {
+            let mut links = vec![plain.clone(); 5];
+            links[place] = format!("http://d.example/{holding}");
+            let raw = format!("To: Ann@B.example\n\n{}\n", links.join("\n"));
+            assert_eq!(
+                of_raw(&raw, link_holds_recipient),
+                Some(links[place].clone())
+            );
+        }
+        let raw = format!("To: Ann@B.example\n\n{plain}\n");
+        assert_eq!(of_raw(&raw, link_holds_recipient), None);
+    }
+
+    fn of_raw(raw: &str, fact: fn(&MessageView<'_>) -> Option<String>) -> Option<String> {
+        let wanted = Wanted {
+            text: true,
+            source: true,
+            tags: true,
+            parts: true,
+            files: true,
+        };
+        let (work, context) = (Work::new(1 << 40), Context::default());
+        let (lists, brands) = (Lists::default(), Brands::default());
+        let headers = Headers::of(raw.as_bytes());
+        let content = Content::of(raw.as_bytes(), wanted, &work);
+        let mail = MessageView::new(
+            raw.as_bytes(),
+            &headers,
+            &content,
+            &lists,
+            &brands,
+            &context,
+            &work,
+        );
+        fact(&mail)
+    }
 
     #[test]
     fn a_text_that_is_a_host_name_shows_a_host() {

@@ -5,7 +5,6 @@ use crate::filter::facts::text_style::{
     big_sum, capital_words_in_row, exclamations, letters_as_numbers,
 };
 use crate::filter::message_view::MessageView;
-use crate::message::homoglyphs;
 use crate::message::page_traits::{HiddenText, PageTraits};
 
 pub(super) const FACTS: &[Fact] = &[
@@ -274,8 +273,8 @@ fn page_script_unpacks(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn mixed_script_words(mail: &MessageView<'_>) -> f64 {
-    let subject = mail.headers.text("subject");
-    let named = homoglyphs::foreign_words(subject) + homoglyphs::foreign_words(mail.from_name());
+    let [subject, name] = mail.shown_letters();
+    let named = subject.mixed_words + name.mixed_words;
     let texts = mail.content.texts.iter();
     let texts = texts.map(|text| text.letters.mixed_words);
     (named + texts.sum::<usize>()) as f64

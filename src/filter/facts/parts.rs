@@ -1,5 +1,6 @@
 //! Facts about the parts of a message and their names.
 
+use std::cell::LazyCell;
 use std::hash::Hasher;
 
 use crate::filter::facts::fact::Fact;
@@ -130,15 +131,14 @@ fn alternatives<'m>(mail: &'m MessageView<'_>) -> Option<(&'m TextPart, &'m Text
     Some((plain, page))
 }
 
-/// The hashes of a text's words in lower case.
-fn words(text: &str) -> HashesSet {
-    // The beginning is enough; a set of all words of a megabyte is too expensive.
-    const LIMIT: usize = 8 << 10;
+/// The beginning of a text is enough; a set of all words of a megabyte is too expensive.
+const WORDS_LIMIT: usize = 8 << 10;
+
+/// Calls for the hash of each of a text's words in lower case, as long as it returns true.
+fn each_word(text: &str, mut call: impl FnMut(u64) -> bool) {
     const SHORTEST: usize = 3;
     const LONGEST: usize = 20;
-    let text = crate::message::visible_text::cut(text, LIMIT);
-    let mut all = HashesSet::default();
-    all.reserve(text.len() / 16);
+    let text = crate::message::visible_text::cut(text, WORDS_LIMIT);
     for word in text.split(|letter: char| !letter.is_alphanumeric()) {
         // Links appear in one and not in the other.
         if !(SHORTEST..=LONGEST).contains(&word.len()) {
@@ -154,22 +154,47 @@ fn words(text: &str) -> HashesSet {
         } else {
             hasher.write(word.to_lowercase().as_bytes());
         }
-        all.insert(hasher.finish());
+        if !call(hasher.finish()) {
+            return;
+        }
     }
-    all
 }
 
 fn alternatives_differ(mail: &MessageView<'_>) -> Option<String> {
     let (plain, page) = alternatives(mail)?;
-    let (plain_words, page_words) = (words(&plain.text.text), words(&page.text.text));
-    let fewer = plain_words.len().min(page_words.len());
+    are_different(&plain.text.text, &page.text.text)
+        .then(|| plain.text.text.chars().take(60).collect())
+}
+
+/// Whether two texts have hardly a word in common.
+fn are_different(plain: &str, page: &str) -> bool {
     // "Your client cannot show this": too little to compare.
-    if fewer < 10 {
-        return None;
+    const LEAST: usize = 10;
+    const SHARE: usize = 5;
+    let mut plain_words = HashesSet::default();
+    plain_words.reserve(plain.len().min(WORDS_LIMIT) / 16);
+    each_word(plain, |word| {
+        plain_words.insert(word);
+        true
+    });
+    let all = plain_words.len();
+    if all < LEAST {
+        return false;
     }
-    let common = plain_words.intersection(&page_words).count();
-    let begins = plain.text.text.chars().take(60).collect();
-    (common * 5 < fewer).then_some(begins)
+    // A word that both have is moved, so that it counts once.
+    let (mut left, mut common) = (plain_words, HashesSet::default());
+    let mut others = HashesSet::default();
+    each_word(page, |word| {
+        if left.remove(&word) {
+            common.insert(word);
+        } else if !common.contains(&word) {
+            others.insert(word);
+        }
+        // That is enough, however many follow: nearly all texts end here, at their beginning.
+        common.len() * SHARE < all
+    });
+    let fewer = all.min(common.len() + others.len());
+    fewer >= LEAST && common.len() * SHARE < fewer
 }
 
 fn alternative_lacks_text(mail: &MessageView<'_>) -> Option<String> {
@@ -201,7 +226,7 @@ fn text_needlessly_base64(mail: &MessageView<'_>) -> Option<String> {
 
 fn eight_bit_as_seven(mail: &MessageView<'_>) -> Option<String> {
     let declared = mail.headers.text("content-transfer-encoding");
-    if !declared.eq_ignore_ascii_case("7bit") {
+    if !declared.eq_ignore_ascii_case("7bit") || mail.raw.is_ascii() {
         return None;
     }
     let body = header::header_end(mail.raw)?;
@@ -232,12 +257,13 @@ fn calendar_with_link(mail: &MessageView<'_>) -> Option<String> {
 }
 
 fn name_in_file_name(mail: &MessageView<'_>) -> Option<String> {
-    let recipients: Vec<String> = mail.recipients().map(str::to_lowercase).collect();
     let names = mail
         .content
         .parts
         .iter()
         .filter_map(|part| part.name.as_deref());
+    // Once for all names: both may be thousands of octets long.
+    let recipients = LazyCell::new(|| mail.recipients().map(str::to_lowercase).collect::<Vec<_>>());
     let mut names = names.filter(|name| {
         let name = name.to_lowercase();
         recipients.iter().any(|to| {
@@ -246,4 +272,39 @@ fn name_in_file_name(mail: &MessageView<'_>) -> Option<String> {
         })
     });
     names.next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_different_if_they_have_few_words_in_common() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut different = 0;
+        for _ in 0..5_000 {
+            let mut text = |from: u32| -> String {
+                let (count, to) = (random.usize(..80), from + 1 + random.u32(..60));
+                let words = std::iter::repeat_with(|| match random.u32(from..to) {
+                    word if word % 7 == 0 => format!("\u{c4}{word:x}x, "),
+                    word => format!("W{word:x}x "),
+                });
+                words.take(count).collect()
+            };
+            let (plain, page) = (text(100), text(130));
+            let set = |text: &str| -> HashSet<String> {
+                let words = text.split(|letter: char| !letter.is_alphanumeric());
+                let words = words.filter(|word| (3..=20).contains(&word.len()));
+                words.map(str::to_lowercase).collect()
+            };
+            let (one, other) = (set(&plain), set(&page));
+            let fewer = one.len().min(other.len());
+            let expected = fewer >= 10 && one.intersection(&other).count() * 5 < fewer;
+            assert_eq!(are_different(&plain, &page), expected, "{plain} / {page}");
+            different += u32::from(expected);
+        }
+        assert!(different > 100, "{different}");
+    }
 }

@@ -2,8 +2,7 @@
 
 use crate::filter::brands::Brand;
 use crate::filter::facts::fact::Fact;
-use crate::filter::message_view::{MessageView, domain_of};
-use crate::message::homoglyphs;
+use crate::filter::message_view::{MessageView, domain_in, domain_of};
 use crate::message::url::registrable;
 
 pub(super) const FACTS: &[Fact] = &[
@@ -118,7 +117,20 @@ pub(super) const FACTS: &[Fact] = &[
 
 /// Whether two hosts have the same owner, judging by their names.
 pub(super) fn same_domain(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    // A registrable domain has two labels or more, and most domains differ in these.
+    let are_plain = !a.ends_with('.') && !b.ends_with('.');
+    if are_plain && last_two_labels(a) != last_two_labels(b) {
+        return false;
+    }
     registrable(a).unwrap_or(a) == registrable(b).unwrap_or(b)
+}
+
+fn last_two_labels(host: &str) -> &str {
+    let mut dots = memchr::memrchr_iter(b'.', host.as_bytes());
+    dots.nth(1).map_or(host, |dot| &host[dot + 1..])
 }
 
 /// The sender's domain.
@@ -189,7 +201,7 @@ fn reply_to_other_free_mail(mail: &MessageView<'_>) -> Option<String> {
     let reply = mail.reply_to().first()?.addr.as_deref()?;
     let free = |address: &str| {
         mail.lists
-            .has("free-mail", &domain_of(address).unwrap_or_default())
+            .has("free-mail", &domain_in(address).unwrap_or_default())
     };
     (!from.eq_ignore_ascii_case(reply) && free(from) && free(reply)).then(|| reply.to_owned())
 }
@@ -280,9 +292,8 @@ fn brand_disguised(mail: &MessageView<'_>) -> Option<String> {
 
 fn subject_disguised(mail: &MessageView<'_>) -> Option<String> {
     let texts = [mail.headers.text("subject"), mail.from_name()];
-    let found = texts
-        .into_iter()
-        .find(|text| homoglyphs::is_foreign(text))?;
+    let mut letters = texts.into_iter().zip(mail.shown_letters());
+    let (found, _) = letters.find(|(_, letters)| letters.mixed_words > 0)?;
     Some(found.to_owned())
 }
 
@@ -314,10 +325,10 @@ fn recipient_domain_in_name(mail: &MessageView<'_>) -> Option<String> {
         return None;
     }
     let name = mail.from_name().to_lowercase();
-    let mut domains = mail.recipients().filter_map(domain_of);
+    let mut domains = mail.recipients().filter_map(domain_in);
     let found = domains.find(|domain| {
-        let at = name.find(&**domain);
-        at.is_some() && domain.contains('.') && !same_domain(domain, from)
+        let is_there = memchr::memmem::find(name.as_bytes(), domain.as_bytes()).is_some();
+        is_there && domain.contains('.') && !same_domain(domain, from)
     })?;
     Some(format!("{} ({found})", mail.from_name()))
 }
@@ -325,6 +336,44 @@ fn recipient_domain_in_name(mail: &MessageView<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_owner_of_a_host_is_that_of_its_registrable_domain() {
+        let hosts = [
+            "",
+            ".",
+            "a",
+            "a.",
+            "example",
+            "example.com",
+            "a.example.com",
+            "b.example.com.",
+            "com",
+            "co.uk",
+            "a.co.uk",
+            "b.co.uk",
+            "c.b.co.uk",
+            "uk",
+            "github.io",
+            "a.github.io",
+            "b.a.github.io",
+            "192.0.2.1",
+            "10.0.2.1",
+            "[::1]",
+            ".example.com",
+            "a..com",
+            "..com",
+            "Example.com",
+            "bücher.example",
+            "a.bücher.example",
+        ];
+        for a in hosts {
+            for b in hosts {
+                let same = registrable(a).unwrap_or(a) == registrable(b).unwrap_or(b);
+                assert_eq!(same_domain(a, b), same, "{a} {b}");
+            }
+        }
+    }
 
     #[test]
     fn names_that_differ_by_one_letter_are_similar() {
