@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
+use crate::message::blocks;
 
 /// One header field, as byte offsets into the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,21 +38,20 @@ pub fn header_end(raw: &[u8]) -> Option<usize> {
         match raw.get(at)? {
             b'\n' => return Some(at + 1),
             b'\r' if raw.get(at + 1) == Some(&b'\n') => return Some(at + 2),
-            _ => at += memchr(b'\n', &raw[at..])? + 1,
+            _ => {}
         }
+        // The end of the next line before one that may be blank.
+        at = 1 + blocks::find::<17>(raw, at, 0, |window, at| {
+            let is_line_end = (window[at + 1] == b'\r') | (window[at + 1] == b'\n');
+            (window[at] == b'\n') & is_line_end
+        })?;
     }
 }
 
-/// By octet: whether a name may have it: printable US-ASCII without the colon (RFC 5322 section 2.2).
-static IN_NAME: [bool; 256] = {
-    let mut is_in_name = [false; 256];
-    let mut octet = b'!';
-    while octet <= b'~' {
-        is_in_name[octet as usize] = octet != b':';
-        octet += 1;
-    }
-    is_in_name
-};
+/// Whether a name may have this octet: printable US-ASCII without the colon (RFC 5322 section 2.2).
+fn is_in_name(octet: u8) -> bool {
+    (octet.wrapping_sub(b'!') <= b'~' - b'!') & (octet != b':')
+}
 
 /// See [`fields`].
 #[derive(Debug)]
@@ -64,31 +63,31 @@ pub struct Fields<'a> {
 impl Fields<'_> {
     /// The field that begins here, or nothing if the line is none; `None` at the end of the header.
     fn here(&mut self) -> Option<Option<Field>> {
-        let start = self.at;
-        let mut end = line_end(self.raw, start);
-        let line = trim_line_end(&self.raw[start..end]);
-        if line.is_empty() {
-            return None;
+        let (raw, start) = (self.raw, self.at);
+        match raw.get(start..)? {
+            [] | [b'\n', ..] | [b'\r'] | [b'\r', b'\n', ..] => return None,
+            _ => {}
         }
-        while matches!(self.raw.get(end), Some(b' ' | b'\t')) {
-            end = line_end(self.raw, end);
-        }
-        self.at = end;
-        let is_name = |octet: &u8| IN_NAME[usize::from(*octet)];
-        let length = line.iter().position(|octet| !is_name(octet));
-        let length = length.unwrap_or(line.len());
+        let after_name = blocks::find::<16>(raw, start, 0, |window, at| !is_in_name(window[at]));
+        let after_name = after_name.unwrap_or(raw.len());
         // White space before the colon is obsolete syntax (RFC 5322 section 4.5.8) that still occurs.
-        let mut colon = length;
-        while line.get(colon).is_some_and(u8::is_ascii_whitespace) {
+        let mut colon = after_name;
+        let is_blank = |octet: &u8| octet.is_ascii_whitespace() && *octet != b'\n';
+        while raw.get(colon).is_some_and(is_blank) {
             colon += 1;
         }
-        if length == 0 || line.get(colon) != Some(&b':') {
+        let mut end = blocks::after_line(raw, colon);
+        while matches!(raw.get(end), Some(b' ' | b'\t')) {
+            end = blocks::after_line(raw, end);
+        }
+        self.at = end;
+        if after_name == start || raw.get(colon) != Some(&b':') {
             return Some(None);
         }
-        let value_end = start + trim_line_end(&self.raw[start..end]).len();
+        let value_end = start + trim_line_end(&raw[start..end]).len();
         Some(Some(Field {
-            name: start..start + length,
-            value: start + colon + 1..value_end,
+            name: start..after_name,
+            value: colon + 1..value_end,
             whole: start..end,
         }))
     }
@@ -117,14 +116,15 @@ pub fn fields_beginning(raw: &[u8], letter: u8) -> impl Iterator<Item = Field> {
                     return Some(field);
                 }
             } else {
-                fields.at = line_end(raw, fields.at);
+                let before = blocks::find::<17>(raw, fields.at, 0, |window, at| {
+                    let next = window[at + 1];
+                    (window[at] == b'\n')
+                        & ((next | 0x20 == letter) | (next == b'\r') | (next == b'\n'))
+                });
+                fields.at = before? + 1;
             }
         }
     })
-}
-
-fn line_end(raw: &[u8], from: usize) -> usize {
-    memchr(b'\n', &raw[from..]).map_or(raw.len(), |at| from + at + 1)
 }
 
 fn trim_line_end(line: &[u8]) -> &[u8] {
@@ -182,6 +182,78 @@ mod tests {
             let expected: Vec<_> = fields(raw.as_bytes()).filter(of_letter).collect();
             let found: Vec<_> = fields_beginning(raw.as_bytes(), b'c').collect();
             assert_eq!(found, expected, "{raw:?}");
+        }
+    }
+
+    /// As the module defines them, line by line.
+    fn plain_fields(raw: &[u8]) -> (Vec<Field>, Option<usize>) {
+        let (mut found, mut at) = (Vec::<Field>::new(), 0);
+        for line in raw.split_inclusive(|octet| *octet == b'\n') {
+            let start = at;
+            at += line.len();
+            let content = trim_line_end(line);
+            if content.is_empty() {
+                let is_whole = line.ends_with(b"\n");
+                return (found, is_whole.then_some(at));
+            }
+            if matches!(content[0], b' ' | b'\t') && start > 0 {
+                if let Some(field) = found.last_mut().filter(|field| field.whole.end == start) {
+                    field.whole.end = at;
+                    field.value.end = start + content.len();
+                }
+                continue;
+            }
+            let name = content.split(|octet| *octet == b':').next().unwrap();
+            let name = name.trim_ascii_end();
+            let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+            if let Some(colon) = content.iter().position(|octet| *octet == b':')
+                && is_name
+            {
+                found.push(Field {
+                    name: start..start + name.len(),
+                    value: start + colon + 1..start + content.len(),
+                    whole: start..at,
+                });
+            }
+        }
+        (found, None)
+    }
+
+    #[test]
+    fn fields_of_any_octets_are_found() {
+        let pieces = [
+            "A",
+            "c",
+            "Content-Type",
+            ":",
+            ": ",
+            " ",
+            "\t",
+            "\r",
+            "\n",
+            "\r\n",
+            "\r\n",
+            "\r\n ",
+            "\u{e9}",
+            "\0",
+            "X-Some-Header-Of-Usual-Length: and a value of the usual length, too\r\n",
+            "\x0c",
+            "\x0b",
+        ];
+        let mut random = fastrand::Rng::with_seed(9);
+        for _ in 0..50_000 {
+            let raw: String = (0..random.usize(..14))
+                .map(|_| pieces[random.usize(..pieces.len())])
+                .collect();
+            let raw = raw.as_bytes();
+            let (expected, end) = plain_fields(raw);
+            let shown = raw.escape_ascii();
+            assert_eq!(fields(raw).collect::<Vec<_>>(), expected, "{shown}");
+            assert_eq!(header_end(raw), end, "{shown}");
+            let is_of_letter = |field: &Field| raw[field.name.start] | 0x20 == b'c';
+            let expected: Vec<_> = expected.into_iter().filter(is_of_letter).collect();
+            let found: Vec<_> = fields_beginning(raw, b'c').collect();
+            assert_eq!(found, expected, "{shown}");
         }
     }
 

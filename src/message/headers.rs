@@ -26,6 +26,9 @@ const SHOWN: [&str; 9] = [
     "Content-Transfer-Encoding",
 ];
 
+/// Few messages have more.
+const USUAL: usize = 50;
+
 /// Limit on the shown fields found beyond the limit.
 const SHOWN_LIMIT: usize = 100;
 
@@ -82,7 +85,8 @@ impl<'a> Headers<'a> {
     /// Finds the fields.
     pub fn of(raw: &'a [u8]) -> Self {
         let mut all = header::fields(raw);
-        let mut fields: Vec<_> = all.by_ref().take(FIELD_LIMIT).collect();
+        let mut fields = Vec::with_capacity(USUAL);
+        fields.extend(all.by_ref().take(FIELD_LIMIT));
         let end = fields.last().map_or(0, |field| field.whole.end);
         let mut left_out = 0;
         for field in all {

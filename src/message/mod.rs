@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod attached_file;
 mod bidi;
+pub(crate) mod blocks;
 pub mod calendar;
 pub mod charset;
 pub mod content;
