@@ -8,8 +8,8 @@ mod direction;
 
 use std::ops::Range;
 
-use crate::message::bidi;
 use crate::message::homoglyphs::{self, invisible_run_at};
+use crate::message::{bidi, blocks};
 use bidi_text::BidiText;
 
 /// Builds visible text from pieces.
@@ -92,9 +92,10 @@ impl VisibleTextBuilder {
         }
     }
 
-    /// The same for text in which a blank line begins a paragraph.
+    /// The same for text in which a blank line begins a paragraph, and of which most is visible.
     pub fn of_lines(limit: usize) -> Self {
         Self {
+            text: String::with_capacity(limit),
             keeps_lines: true,
             ..Self::of_page(limit)
         }
@@ -123,11 +124,17 @@ impl VisibleTextBuilder {
     fn push_plain<'p>(&mut self, piece: &'p str) -> &'p str {
         let bytes = piece.as_bytes();
         let (mut run, mut at) = (0, 0);
-        let fits = self.text.len() + piece.len() < self.limit;
+        // Each further space is one of the piece.
+        let pending = usize::from(self.space && !self.text.is_empty());
+        let fits = self.text.len() + pending + piece.len() <= self.limit;
         let is_visible = |byte: &u8| matches!(byte, b'!'..=b'~');
         loop {
-            if fits && bytes.get(at).is_some_and(is_visible) {
-                at = after_plain(bytes, run, at);
+            // One space between two words stays as it is.
+            let is_between = || at > run && bytes.get(at + 1).is_some_and(is_visible);
+            match bytes.get(at) {
+                Some(b'!'..=b'~') if fits => at = after_words(bytes, at),
+                Some(b' ') if fits && is_between() => at = after_words(bytes, at),
+                _ => {}
             }
             while bytes.get(at).is_some_and(is_visible) {
                 at += 1;
@@ -135,10 +142,7 @@ impl VisibleTextBuilder {
             let Some(byte) = bytes.get(at) else {
                 break;
             };
-            if *byte == b' ' && at > run && fits && bytes.get(at + 1).is_some_and(is_visible) {
-                // One space between two words stays as it is.
-                at += 2;
-            } else if *byte < 0x80 {
+            if *byte < 0x80 {
                 self.append(&piece[run..at]);
                 let start = at;
                 while let Some(blank @ (b'\t'..=b'\r' | b' ')) = bytes.get(at) {
@@ -263,54 +267,18 @@ impl VisibleTextBuilder {
 
 /// The end of visible octets with single spaces between them, the first of which is here.
 pub(crate) fn after_words(bytes: &[u8], from: usize) -> usize {
-    let is_visible = |at: usize| matches!(bytes.get(at), Some(b'!'..=b'~'));
-    let mut at = after_plain(bytes, from, from);
-    loop {
-        if is_visible(at) {
-            at += 1;
-        } else if bytes.get(at) == Some(&b' ') && is_visible(at + 1) {
-            at += 2;
-        } else {
-            return at;
-        }
-    }
-}
-
-/// The place after visible octets and single spaces between them, eight at a time; the run of such octets has begun at
-/// `run`.
-fn after_plain(bytes: &[u8], run: usize, from: usize) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES << 7;
-    const SPACES: u64 = ONES * b' ' as u64;
-    let mut at = from;
-    // The highest bit of an octet stands for it. A space needs an octet of the run before it.
-    let mut before = if from == run { 0x80 } else { 0 };
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let octets = u64::from_le_bytes(*eight);
-        let beyond = octets | octets.wrapping_add(ONES);
-        let controls = octets.wrapping_sub(SPACES) & !octets;
-        let others = octets ^ SPACES;
-        let spaces = !((others & !HIGH).wrapping_add(!HIGH) | others | !HIGH);
-        let doubled = spaces & (spaces << 8 | before);
-        if (beyond | controls | doubled) & HIGH != 0 {
-            break;
-        }
-        before = spaces >> 56;
-        at += 8;
-    }
-    // Whether a space is followed by a visible octet is not known yet.
-    match before {
-        0 => at,
-        _ if at == from => at,
-        _ => at - 1,
-    }
+    let is_visible = |octet: u8| octet.wrapping_sub(b'!') <= b'~' - b'!';
+    let end = blocks::find::<17>(bytes, from, 0, |window, at| {
+        let is_between = (window[at] == b' ') & is_visible(window[at + 1]);
+        !(is_visible(window[at]) | is_between)
+    });
+    end.unwrap_or(bytes.len())
 }
 
 /// The visible text of a text.
 pub fn visible(text: &str) -> String {
-    // Most texts that people write in settings and rules are visible as they are.
-    let is_plain = |octet: u8| octet.is_ascii_graphic() || octet == b' ';
-    if text.trim_ascii() == text && text.bytes().all(is_plain) && !text.contains("  ") {
+    // Most names, and texts that people write in settings and rules, are visible as they are.
+    if !text.starts_with(' ') && after_words(text.as_bytes(), 0) == text.len() {
         return text.to_owned();
     }
     let mut builder = VisibleTextBuilder::new(text.len());
