@@ -3,6 +3,10 @@
 //! In: a text; out: the text without its quotations, if the sender says something first. People who complain about spam
 //! or reply to it quote it. A text that begins with a quotation, or has hardly any other words, is judged whole.
 
+use std::ops::Range;
+
+use crate::message::blocks;
+
 /// The fewest words of the sender's own before a quotation, and their least share of all words in percent.
 const OWN_WORDS: usize = 8;
 const OWN_PERCENT: usize = 12;
@@ -13,39 +17,65 @@ const WORDS: usize = 8;
 
 /// The sender's own words, if the text quotes others.
 pub(crate) fn own(text: &str) -> Option<String> {
-    // Most texts quote nothing.
-    memchr::memmem::find(text.as_bytes(), b"\n>")?;
-    let is_quoted = |line: &str| line.starts_with('>');
-    let (mut before, mut own, mut others, mut lines) = (0, 0, 0, 0);
-    for line in text.lines() {
-        if is_quoted(line) {
-            lines += 1;
-            others += words(line);
-        } else {
-            own += words(line);
-            if lines == 0 {
-                before = own;
-            }
-        }
+    let octets = text.as_bytes();
+    // Most texts quote nothing, and many answers follow what they quote.
+    let first = quotation(octets, 0)?;
+    let before = match octets[0] {
+        b'>' => 0,
+        _ => words(&octets[..first.start]),
+    };
+    if before < OWN_WORDS {
+        return None;
     }
-    let is_answer = before >= OWN_WORDS && own * 100 >= (own + others) * OWN_PERCENT;
+    let (mut own, mut others, mut lines, mut end) = (before, 0, 0, first.start);
+    let mut quotations = Vec::new();
+    let mut next = Some(first);
+    while let Some(range) = next {
+        own += words(&octets[end..range.start]);
+        let quoted = &octets[range.clone()];
+        others += words(quoted);
+        let quoted_lines = lines_of(quoted);
+        lines += quoted_lines;
+        end = range.end;
+        // The line end before what follows is part of it.
+        next = quotation(octets, end - 1);
+        quotations.push((range, quoted_lines));
+    }
+    own += words(&octets[end..]);
+    let is_answer = own * 100 >= (own + others) * OWN_PERCENT;
     if lines < LINES && others < WORDS || !is_answer {
         return None;
     }
     let mut kept = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        match is_quoted(line) {
-            true => kept.push('\n'),
-            false => kept.push_str(line),
-        }
+    let mut at = 0;
+    for (range, lines) in quotations {
+        kept.push_str(&text[at..range.start]);
+        kept.extend(std::iter::repeat_n('\n', lines));
+        at = range.end;
     }
+    kept.push_str(&text[at..]);
     Some(kept)
 }
 
-/// The number of words of a line.
-fn words(line: &str) -> usize {
+/// The next quoted lines in a row after a line end, which is not before `from`.
+fn quotation(octets: &[u8], from: usize) -> Option<Range<usize>> {
+    let begin = blocks::find::<17>(octets, from, 0, |window, at| {
+        (window[at] == b'\n') & (window[at + 1] == b'>')
+    })?;
+    let end = blocks::find::<17>(octets, begin + 1, 0, |window, at| {
+        (window[at] == b'\n') & (window[at + 1] != b'>')
+    });
+    Some(begin + 1..end.map_or(octets.len(), |end| end + 1))
+}
+
+/// The number of lines, of which the last one may have no end.
+fn lines_of(octets: &[u8]) -> usize {
+    memchr::memchr_iter(b'\n', octets).count() + usize::from(!octets.ends_with(b"\n"))
+}
+
+/// The number of words of some lines.
+fn words(octets: &[u8]) -> usize {
     let is_blank = |octet: u8| matches!(octet, b' ' | b'\t' | b'\n' | 0x0c | b'\r');
-    let octets = line.as_bytes();
     let Some(first) = octets.first() else {
         return 0;
     };
@@ -79,11 +109,59 @@ mod tests {
             &long,
         ] {
             assert_eq!(
-                words(line),
+                words(line.as_bytes()),
                 line.split_ascii_whitespace().count(),
                 "{line:?}"
             );
         }
+    }
+
+    /// As the module says, line by line.
+    fn plain_own(text: &str) -> Option<String> {
+        let is_quoted = |line: &&str| line.starts_with('>');
+        let count = |lines: &mut dyn Iterator<Item = &str>| -> usize {
+            lines
+                .map(|line| line.split_ascii_whitespace().count())
+                .sum()
+        };
+        let before = count(&mut text.lines().take_while(|line| !is_quoted(line)));
+        let own = count(&mut text.lines().filter(|line| !is_quoted(line)));
+        let others = count(&mut text.lines().filter(is_quoted));
+        let lines = text.lines().filter(is_quoted).count();
+        let quotes = lines >= LINES || lines > 0 && others >= WORDS;
+        let is_answer = before >= OWN_WORDS && own * 100 >= (own + others) * OWN_PERCENT;
+        let kept = |line| if is_quoted(&line) { "\n" } else { line };
+        (quotes && is_answer).then(|| text.split_inclusive('\n').map(kept).collect())
+    }
+
+    #[test]
+    fn texts_are_read_as_line_by_line() {
+        let pieces = [
+            "\n",
+            "\n>",
+            "\r\n> ",
+            ">",
+            "a few words ",
+            "one",
+            " ",
+            "\n> b c d",
+            "\u{e9} ",
+        ];
+        let mut random = fastrand::Rng::with_seed(4);
+        let mut answers = 0;
+        for _ in 0..50_000 {
+            let begin = if random.bool() {
+                "Eight words of an answer, one after another."
+            } else {
+                ""
+            };
+            let rest = (0..random.usize(..30)).map(|_| pieces[random.usize(..pieces.len())]);
+            let text: String = std::iter::once(begin).chain(rest).collect();
+            let found = own(&text);
+            answers += usize::from(found.is_some());
+            assert_eq!(found, plain_own(&text), "{text:?}");
+        }
+        assert!(answers > 1000, "{answers}");
     }
 
     #[test]
