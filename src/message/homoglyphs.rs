@@ -6,6 +6,7 @@
 //! spaced-out letters): callers compare these with names worth disguising.
 
 mod ascii;
+mod counts;
 mod flags;
 mod invisible;
 mod look_alike;
@@ -21,6 +22,8 @@ use memchr::{memchr, memchr_iter, memrchr};
 use ascii::Apart;
 use look_alike::Glyph;
 use word::{Alphabets, Reading, Writing};
+
+use crate::message::blocks;
 
 pub(crate) use invisible::{invisible_run_at, shows_nothing};
 pub use spelled_out::SpelledOut;
@@ -156,6 +159,68 @@ pub fn words(text: &str) -> Vec<String> {
 
 /// The words that are disguised with ASCII alone, with adjacent ones joined.
 pub fn ascii_words(text: &str) -> Vec<String> {
+    ascii_words_without_row(text).unwrap_or_else(|| ascii_words_one_by_one(text))
+}
+
+/// The same by those words that may be disguised; `None` if single letters are in a row.
+fn ascii_words_without_row(text: &str) -> Option<Vec<String>> {
+    let octets = text.as_bytes();
+    let mut found = Vec::new();
+    let mut run = String::new();
+    let (mut at, mut end_of_run) = (0, 0);
+    while let Some(odd) = odd_place(octets, at) {
+        if octets[odd] == b' ' {
+            return None;
+        }
+        let start = octets[at..odd].iter().rposition(|octet| *octet == b' ');
+        let start = start.map_or(at, |blank| at + blank + 1);
+        let length = octets[odd..].iter().position(|octet| *octet == b' ');
+        at = length.map_or(octets.len(), |length| odd + length);
+        let word = &text[start..at];
+        let Some(plain) = word.is_ascii().then(|| ascii::read(word)).flatten() else {
+            continue;
+        };
+        if !run.is_empty() && only_letters(&text[end_of_run..start]) {
+            run.push(' ');
+        } else if !run.is_empty() {
+            found.push(std::mem::take(&mut run));
+            if found.len() >= FOUND_LIMIT {
+                return Some(found);
+            }
+        }
+        run.push_str(&plain);
+        end_of_run = at;
+    }
+    if !run.is_empty() {
+        found.push(run);
+    }
+    Some(found)
+}
+
+/// Whether there are only single letters and digits between two words, which do not part them.
+fn only_letters(between: &str) -> bool {
+    let is_letter = |word: &str| word.len() == 1 && word.as_bytes()[0].is_ascii_alphanumeric();
+    let words = between.get(1..between.len() - 1);
+    words.is_none_or(|words| words.split(' ').all(is_letter))
+}
+
+/// A place in each word that is disguised with ASCII alone, and a space in each row of three or more single letters: a digit,
+/// a symbol, a capital I, or one of three equal octets with others between them.
+fn odd_place(octets: &[u8], from: usize) -> Option<usize> {
+    blocks::find::<20>(octets, from, 0, |window, at| {
+        let (one, next, third, fifth) =
+            (window[at], window[at + 1], window[at + 2], window[at + 4]);
+        (one.wrapping_sub(b'0') < 6)
+            | (one == b'I')
+            | (one == b'@')
+            | (one == b'|')
+            | (one == b'!')
+            | ((one == third) & (one == fifth) & (one != next))
+    })
+}
+
+/// The same one by one.
+fn ascii_words_one_by_one(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut run = String::new();
     let mut apart = Apart::default();

@@ -4,9 +4,15 @@
 //! In: a text on one line; out: how much of it is written this way, and another reading if it is much. Ordinary mail
 //! has `e.g.`, `U.S.A.`, `MP3` and tables of letters: a few such words do not count.
 
+use super::counts::Counts;
+use crate::message::blocks;
+
 /// The number and the percentage of a text's words that make another reading worthwhile.
 const WORDS: usize = 5;
 const PERCENT: usize = 8;
+
+/// The lengths of words in bytes: addresses and long codes are not words.
+const LENGTHS: std::ops::RangeInclusive<usize> = 3..=60;
 
 /// Fewer single letters in a row are a list, or initials.
 const ROW: usize = 8;
@@ -33,10 +39,55 @@ pub struct SpelledOut {
 impl SpelledOut {
     /// Measures a text.
     pub fn of(text: &str) -> Self {
-        let mut found = Self::default();
-        if !may_be_spelled_out(text.as_bytes()) {
-            return found;
+        let counts = Counts::of(text.as_bytes());
+        if !may_be_spelled_out(&counts, text.len()) {
+            return Self::default();
         }
+        let few = text.is_ascii().then(|| Self::without_row(text, &counts));
+        few.flatten().unwrap_or_else(|| Self::by_word(text))
+    }
+
+    /// Measures a text in ASCII by those words that may have another reading; `None` if single letters are in a row.
+    fn without_row(text: &str, counts: &Counts) -> Option<Self> {
+        let mut found = Self {
+            words: counts.spaces + 1,
+            ..Self::default()
+        };
+        let octets = text.as_bytes();
+        let mut at = 0;
+        while let Some(odd) = odd_place(octets, at) {
+            if octets[odd] == b' ' {
+                return None;
+            }
+            let start = octets[at..odd].iter().rposition(|octet| *octet == b' ');
+            let start = start.map_or(at, |blank| at + blank + 1);
+            let space = blocks::find::<16>(octets, odd, 0, |window, at| window[at] == b' ');
+            at = space.unwrap_or(octets.len());
+            let word = &text[start..at];
+            if LENGTHS.contains(&word.len()) {
+                let kinds = word.bytes();
+                let kinds = kinds.fold(0, |kinds, octet| kinds | KINDS[usize::from(octet)]);
+                found.take_word(word, kinds);
+            }
+        }
+        Some(found)
+    }
+
+    /// Counts a word that has another reading.
+    fn take_word(&mut self, word: &str, kinds: u8) {
+        if !may_have_reading(word, kinds) {
+            return;
+        }
+        match reading(word) {
+            Some(Word::Separated(_)) => self.separated += 1,
+            Some(Word::Leet | Word::UpsideDown) => self.substituted += 1,
+            None => {}
+        }
+    }
+
+    /// Measures a text word by word.
+    fn by_word(text: &str) -> Self {
+        let mut found = Self::default();
         let mut row = Row::default();
         let octets = text.as_bytes();
         let mut start = 0;
@@ -66,14 +117,7 @@ impl SpelledOut {
                 continue;
             }
             found.letters += std::mem::take(&mut row).letters_of_words();
-            if !may_have_reading(word, kinds) {
-                continue;
-            }
-            match reading(word) {
-                Some(Word::Separated(_)) => found.separated += 1,
-                Some(Word::Leet | Word::UpsideDown) => found.substituted += 1,
-                None => {}
-            }
+            found.take_word(word, kinds);
         }
         found.letters += row.letters_of_words();
         found
@@ -135,60 +179,34 @@ fn may_have_reading(word: &str, kinds: u8) -> bool {
         || kinds & MARK != 0 && KINDS[usize::from(second())] & MARK != 0
 }
 
-/// A quick test that most text fails: whether it has enough words, and many octets are spaces, separators, or digits and
-/// symbols.
-fn may_be_spelled_out(text: &[u8]) -> bool {
+/// A quick test that most text of this many octets fails: whether it has enough words, and many octets are spaces,
+/// separators, or digits and symbols.
+fn may_be_spelled_out(counts: &Counts, octets: usize) -> bool {
     let Counts {
         spaces,
         marks,
         signs,
-    } = Counts::of(text);
+    } = counts;
     // Fewer words neither count nor make a row.
     spaces + 1 >= WORDS.min(ROW)
-        && (3 * spaces >= text.len() || 6 * marks >= text.len() || 25 * signs >= text.len())
+        && (3 * spaces >= octets || 6 * marks >= octets || 25 * signs >= octets)
 }
 
-/// The numbers of spaces, of separators and the like, and of digits and symbols that stand for letters.
-struct Counts {
-    spaces: usize,
-    marks: usize,
-    signs: usize,
+/// A place in each word of ASCII that has another reading, and a space in each row of three or more single letters: a digit
+/// or symbol that stands for a letter, or one of two equal separators next to one octet.
+fn odd_place(octets: &[u8], from: usize) -> Option<usize> {
+    blocks::find::<20>(octets, from, b',', |window, at| {
+        let (one, third, fifth) = (window[at], window[at + 2], window[at + 4]);
+        let is_letter = (one | 0x20).wrapping_sub(b'a') < 26;
+        let is_row = (one != b' ') | (fifth == b' ');
+        let is_sign = (one.wrapping_sub(b'0') < 8)
+            | (one == b'@')
+            | (one == b'$')
+            | (one == b'!')
+            | (one == b'|');
+        is_sign | ((one == third) & !is_letter & is_row)
+    })
 }
-
-impl Counts {
-    fn of(text: &[u8]) -> Self {
-        let (mut spaces, mut marks, mut signs) = (0, 0, 0);
-        for chunk in text.chunks(COUNTED) {
-            // All three in one number.
-            let some: u32 = chunk.iter().map(|octet| COUNTS[usize::from(*octet)]).sum();
-            spaces += (some & 0x3ff) as usize;
-            marks += (some >> 10 & 0x3ff) as usize;
-            signs += (some >> 20) as usize;
-        }
-        Self {
-            spaces,
-            marks,
-            signs,
-        }
-    }
-}
-
-/// Octets whose counts fit ten bits each.
-const COUNTED: usize = 1023;
-
-/// By octet: what it counts for, in ten bits each.
-const COUNTS: [u32; 256] = {
-    let mut counts = [0; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        let byte = octet as u8;
-        let is_mark = !byte.is_ascii_alphanumeric() && byte != b' ' && byte != b',';
-        let is_sign = byte.is_ascii_digit() || matches!(byte, b'@' | b'$' | b'!' | b'|');
-        counts[octet] = (byte == b' ') as u32 | (is_mark as u32) << 10 | (is_sign as u32) << 20;
-        octet += 1;
-    }
-    counts
-};
 
 /// A row of single letters.
 #[derive(Default)]
@@ -254,8 +272,7 @@ enum Word {
 }
 
 fn reading(word: &str) -> Option<Word> {
-    // Addresses and long codes are not words.
-    if !(3..=60).contains(&word.len()) {
+    if !LENGTHS.contains(&word.len()) {
         return None;
     }
     if let Some(joined) = without_marks(word) {
@@ -406,6 +423,65 @@ mod tests {
             let found = SpelledOut::of(text);
             assert!(!found.is_much() && found.letters == 0, "{text} {found:?}");
         }
+    }
+
+    /// Texts with many of these words, some of them twice.
+    fn texts(count: usize) -> impl Iterator<Item = String> {
+        const PIECES: [&str; 32] = [
+            " ",
+            " ",
+            " ",
+            " ",
+            "a",
+            "I",
+            "x ",
+            "y o",
+            "word",
+            "mp3",
+            "4th",
+            "v!agra",
+            "p4yp4l",
+            "e.g.",
+            "U.S.A.",
+            "v-i-a-g-r-a",
+            "t*h*e",
+            "2024-01-17",
+            "a@b.example",
+            "---",
+            "..",
+            ",",
+            "!",
+            "$",
+            "7",
+            "2",
+            "|",
+            "(",
+            "\"",
+            "\u{e9}",
+            "\u{250}c",
+            "\u{b7}",
+        ];
+        let mut random = fastrand::Rng::with_seed(11);
+        (0..count).map(move |number| {
+            // Most texts are in ASCII.
+            let kinds = if number % 4 == 0 { PIECES.len() } else { 29 };
+            (0..random.usize(..60))
+                .map(|_| PIECES[random.usize(..kinds)])
+                .collect()
+        })
+    }
+
+    #[test]
+    fn texts_are_measured_as_word_by_word() {
+        let mut measured = 0;
+        for text in texts(50_000).filter(|text| text.is_ascii()) {
+            let counts = Counts::of(text.as_bytes());
+            if let Some(found) = SpelledOut::without_row(&text, &counts) {
+                assert_eq!(found, SpelledOut::by_word(&text), "{text:?}");
+                measured += usize::from(found.separated + found.substituted > 0);
+            }
+        }
+        assert!(measured > 1_000, "{measured}");
     }
 
     #[test]

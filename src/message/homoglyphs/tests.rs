@@ -123,3 +123,54 @@ fn composed_and_decomposed_text_read_alike() {
     assert_eq!(plain(&decomposed).as_deref(), Some(text));
     assert_eq!(Letters::of(&decomposed).0, Letters::default());
 }
+
+#[test]
+fn words_disguised_with_ascii_are_found_as_one_by_one() {
+    const PIECES: [&str; 28] = [
+        " ",
+        " ",
+        " ",
+        " ",
+        " ",
+        "  ",
+        "a",
+        "I",
+        "1",
+        "word",
+        "Iedger",
+        "PayPaI",
+        "Micr0s0ft",
+        "paypa1!",
+        "P.a.y.p.a.l",
+        "x y z",
+        " q ",
+        "2024-01",
+        "!",
+        "|",
+        "@",
+        ".",
+        "-",
+        "...",
+        "It",
+        "Internet",
+        "\u{e9}",
+        "p\u{430}y1",
+    ];
+    let mut random = fastrand::Rng::with_seed(8);
+    let mut measured = 0;
+    for number in 0..50_000 {
+        let pieces = if number % 100 == 0 { 900 } else { 40 };
+        let text: String = (0..random.usize(..pieces))
+            .map(|_| PIECES[random.usize(..PIECES.len())])
+            .collect();
+        if let Some(found) = ascii_words_without_row(&text) {
+            measured += usize::from(!found.is_empty());
+            assert_eq!(found, ascii_words_one_by_one(&text), "{text:?}");
+        }
+    }
+    assert!(measured > 1_000, "{measured}");
+    let many = "paypa1 word ".repeat(2 * FOUND_LIMIT);
+    let found = ascii_words_without_row(&many).unwrap();
+    assert_eq!(found, ascii_words_one_by_one(&many));
+    assert_eq!(found.len(), FOUND_LIMIT);
+}
