@@ -532,8 +532,7 @@ pub(crate) fn header_texts<'h>(
 }
 
 fn value_work(value: &[u8]) -> u64 {
-    let is_labelled = str::from_utf8(value).is_ok();
-    let detection = match is_labelled {
+    let detection = match charset::is_utf_8(value) {
         true => 0,
         false => charset::VALUE_DETECTION_WORK,
     };

@@ -15,6 +15,7 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use memchr::memmem;
 
+use crate::message::work::Work;
 use label::Charset;
 
 /// Octets from which a charset is detected.
@@ -29,12 +30,14 @@ pub(crate) const VALUE_DETECTION_WORK: u64 = 40_000;
 
 /// Units of work to decode an octet: text other than ASCII and UTF-8 needs a decoder, and without a label it also runs
 /// through the decoders of all charsets, up to a limit.
-pub(crate) fn work(label: Option<&str>, bytes: &[u8]) -> u64 {
+fn work(label: Option<&str>, octets: Octets<'_>) -> u64 {
     const DECODER: u64 = 8;
     const DETECTOR: u64 = 150;
-    if is_plain_ascii(bytes) && !label.is_some_and(label::may_hide_in_ascii) {
+    let bytes = octets.bytes;
+    let has_escape = || octets.has_control && bytes.contains(&0x1b);
+    if octets.is_plain_ascii() && !label.is_some_and(label::may_hide_in_ascii) {
         1
-    } else if !bytes.contains(&0x1b) && str::from_utf8(bytes).is_ok() {
+    } else if octets.utf_8.is_some() && !has_escape() {
         3
     } else if label.is_some_and(is_known) {
         DECODER
@@ -46,13 +49,43 @@ pub(crate) fn work(label: Option<&str>, bytes: &[u8]) -> u64 {
 
 /// Decodes octets to text. A byte order mark outranks the label, as in browsers (Encoding Standard, "decode").
 pub fn decode<'a>(label: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
-    if is_plain_ascii(bytes) && !label.is_some_and(label::may_hide_in_ascii) {
-        return as_utf_8(bytes);
-    }
-    without_controls(decode_marked(label, bytes))
+    decode_known(label, Octets::of(bytes))
 }
 
-fn decode_marked<'a>(label: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
+/// As many octets decoded as the budget of work covers.
+pub(crate) fn decode_within<'a>(
+    label: Option<&str>,
+    bytes: &'a [u8],
+    budget: &Work<'_>,
+) -> Cow<'a, str> {
+    let octets = Octets::of(bytes);
+    let covered = budget.afford(bytes.len(), work(label, octets));
+    match covered == bytes.len() {
+        true => decode_known(label, octets),
+        false => decode(label, &bytes[..covered]),
+    }
+}
+
+fn decode_known<'a>(label: Option<&str>, octets: Octets<'a>) -> Cow<'a, str> {
+    let is_ascii = octets.is_plain_ascii() && !label.is_some_and(label::may_hide_in_ascii);
+    match octets.utf_8 {
+        Some(text) if is_ascii => Cow::Borrowed(text),
+        _ => match decode_marked(label, octets) {
+            // All of it.
+            Cow::Borrowed(text) if text.len() == octets.bytes.len() => {
+                without_controls(Cow::Borrowed(text), octets.has_control)
+            }
+            text => {
+                let has_control = Octets::control_in(text.as_bytes());
+                without_controls(text, has_control)
+            }
+        },
+    }
+}
+
+fn decode_marked<'a>(label: Option<&str>, octets: Octets<'a>) -> Cow<'a, str> {
+    let bytes = octets.bytes;
+    let utf_8 = octets.utf_8.map(Cow::Borrowed);
     match bytes {
         [0xff, 0xfe, 0, 0, rest @ ..] => return Cow::Owned(utf::utf_32(rest, utf::Order::Little)),
         [0, 0, 0xfe, 0xff, rest @ ..] => return Cow::Owned(utf::utf_32(rest, utf::Order::Big)),
@@ -62,21 +95,24 @@ fn decode_marked<'a>(label: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
         return encoding.decode_without_bom_handling(&bytes[mark..]).0;
     }
     match label.and_then(Charset::of) {
-        Some(Charset::Ascii) => utf_8(bytes).unwrap_or_else(|| by(WINDOWS_1252, bytes)),
+        Some(Charset::Ascii) => utf_8.unwrap_or_else(|| by(WINDOWS_1252, bytes)),
+        Some(Charset::Standard(encoding)) if encoding == UTF_8 => {
+            utf_8.unwrap_or_else(|| as_utf_8(bytes))
+        }
         Some(Charset::Standard(encoding)) => by(encoding, bytes),
         Some(Charset::Iso2022) => Cow::Owned(iso_2022::decode(bytes)),
         Some(Charset::Hz) => Cow::Owned(iso_2022::decode_hz(bytes)),
         Some(Charset::Utf7) => Cow::Owned(utf::utf_7(bytes)),
         Some(Charset::Utf16(order)) => match utf::is_wide(bytes, 2) {
             true => Cow::Owned(utf::utf_16(bytes, utf::order(bytes, 2).unwrap_or(order))),
-            false => detected(bytes),
+            false => detected(octets),
         },
         Some(Charset::Utf32(order)) => match utf::is_wide(bytes, 4) {
             true => Cow::Owned(utf::utf_32(bytes, utf::order(bytes, 4).unwrap_or(order))),
-            false => detected(bytes),
+            false => detected(octets),
         },
         Some(Charset::Other(decode)) => Cow::Owned(decode(bytes)),
-        None => detected(bytes),
+        None => detected(octets),
     }
 }
 
@@ -138,14 +174,16 @@ fn value_of<'t>(tag: &'t [u8], name: &str) -> Option<&'t str> {
 
 /// Decodes text without a label: as UTF-8, a 7-bit charset, UTF-16 without a byte order mark, or the charset it looks
 /// like.
-fn detected(bytes: &[u8]) -> Cow<'_, str> {
-    if has_escapes(bytes) {
+fn detected(octets: Octets<'_>) -> Cow<'_, str> {
+    let bytes = octets.bytes;
+    if octets.has_control && has_escapes(bytes) {
         return Cow::Owned(iso_2022::decode(bytes));
     }
     if let Some(order) = utf::evident_order(bytes) {
         return Cow::Owned(utf::utf_16(bytes, order));
     }
-    utf_8(bytes).unwrap_or_else(|| by(looks_like(bytes, DETECTION_LIMIT), bytes))
+    let utf_8 = octets.utf_8.map(Cow::Borrowed);
+    utf_8.unwrap_or_else(|| by(looks_like(bytes, DETECTION_LIMIT), bytes))
 }
 
 /// The charset that octets look like that are not UTF-8, judged by at most `limit` of them.
@@ -167,9 +205,9 @@ fn looks_like(bytes: &[u8], limit: usize) -> &'static Encoding {
 /// A label for the unencoded pieces of a header field's value; `None` if they are UTF-8.
 pub(crate) fn label_of_value(value: &[u8]) -> Option<&'static str> {
     const LIMIT: usize = 256;
-    match str::from_utf8(value) {
-        Ok(_) => None,
-        Err(_) => Some(looks_like(value, LIMIT).name()),
+    match is_utf_8(value) {
+        true => None,
+        false => Some(looks_like(value, LIMIT).name()),
     }
 }
 
@@ -189,6 +227,11 @@ pub(crate) fn as_utf_8(bytes: &[u8]) -> Cow<'_, str> {
     utf_8(bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes))
 }
 
+/// Whether the octets are UTF-8. Most are ASCII, which is seen sooner.
+pub(crate) fn is_utf_8(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || str::from_utf8(bytes).is_ok()
+}
+
 fn utf_8(bytes: &[u8]) -> Option<Cow<'_, str>> {
     str::from_utf8(bytes).ok().map(Cow::Borrowed)
 }
@@ -201,12 +244,12 @@ fn by<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Cow<'a, str> {
 }
 
 /// Removes control characters that clients neither show nor treat as white space: a word with NULs in it is one word.
-fn without_controls(text: Cow<'_, str>) -> Cow<'_, str> {
+fn without_controls(text: Cow<'_, str>, has_control: bool) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     // In UTF-8, C1 controls begin with this octet.
     let mut wide = memchr::memchr_iter(0xc2, bytes);
     let has_wide = wide.any(|at| bytes.get(at + 1).is_some_and(|next| *next < 0xa0));
-    if !has_wide && !has_control(bytes) {
+    if !has_wide && !has_control {
         return text;
     }
     let shown = |letter: &char| match *letter {
@@ -222,21 +265,39 @@ fn is_control(byte: u8) -> bool {
     matches!(byte, 0..=8 | 0x0b | 0x0e..=0x1f | 0x7f)
 }
 
-/// In chunks without branches, so that compilers vectorize it.
-fn is_plain_ascii(bytes: &[u8]) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii() & !is_control(byte);
-    let mut pieces = bytes.chunks(64);
-    pieces.all(|piece| piece.iter().fold(true, |all, byte| all & is_plain(*byte)))
+/// Octets and what is known of them.
+#[derive(Clone, Copy)]
+struct Octets<'o> {
+    bytes: &'o [u8],
+    /// As UTF-8, if they are.
+    utf_8: Option<&'o str>,
+    is_ascii: bool,
+    has_control: bool,
 }
 
-/// The same way.
-fn has_control(bytes: &[u8]) -> bool {
-    let mut pieces = bytes.chunks(64);
-    pieces.any(|piece| {
-        piece
-            .iter()
-            .fold(false, |any, byte| any | is_control(*byte))
-    })
+impl<'o> Octets<'o> {
+    fn of(bytes: &'o [u8]) -> Self {
+        Self {
+            bytes,
+            utf_8: str::from_utf8(bytes).ok(),
+            is_ascii: bytes.is_ascii(),
+            has_control: Self::control_in(bytes),
+        }
+    }
+
+    fn is_plain_ascii(&self) -> bool {
+        self.is_ascii && !self.has_control
+    }
+
+    /// In chunks without branches, so that compilers vectorize it.
+    fn control_in(bytes: &[u8]) -> bool {
+        let mut pieces = bytes.chunks(64);
+        pieces.any(|piece| {
+            piece
+                .iter()
+                .fold(false, |any, byte| any | is_control(*byte))
+        })
+    }
 }
 
 #[cfg(test)]

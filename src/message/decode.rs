@@ -7,23 +7,20 @@ use std::borrow::Cow;
 
 use crate::message::charset;
 pub use crate::message::transfer_encoding::Encoding;
+use crate::message::work::Work;
 
 /// Units of work per octet of a transfer encoding.
 pub(crate) const WORK: u64 = 2;
-
-/// Units of work per octet of a charset: text other than ASCII and UTF-8 needs a decoder.
-pub(crate) fn text_work(charset: Option<&str>, bytes: &[u8]) -> u64 {
-    charset::work(charset, bytes)
-}
 
 /// Decodes the transfer encoding.
 pub fn bytes(encoding: Encoding, body: &[u8]) -> Cow<'_, [u8]> {
     encoding.decode(body)
 }
 
-/// Decodes bytes of a declared charset to text.
-pub fn text<'a>(charset: Option<&str>, bytes: &'a [u8]) -> Cow<'a, str> {
-    charset::decode(charset, bytes)
+/// Decodes bytes of a declared charset to text, as many as the budget of work covers: text other than ASCII and UTF-8 needs
+/// a decoder.
+pub(crate) fn text<'a>(charset: Option<&str>, bytes: &'a [u8], work: &Work<'_>) -> Cow<'a, str> {
+    charset::decode_within(charset, bytes, work)
 }
 
 /// The charset of a page: the one that the header declares, or else the one that the page declares.

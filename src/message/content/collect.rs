@@ -302,8 +302,7 @@ impl<'m, 's> Collector<'m, 's> {
             Kind::Html => decode::page_charset(part.charset, bytes),
             _ => part.charset,
         };
-        let bytes = &bytes[..work.afford(bytes.len(), decode::text_work(charset, bytes))];
-        let decoded = decode::text(charset, bytes);
+        let decoded = decode::text(charset, bytes, work);
         let text = cut(&decoded, room);
         let taken = text.len();
         self.room -= taken;
