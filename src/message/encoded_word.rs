@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use memchr::memmem;
 
-use crate::message::charset;
 use crate::message::transfer_encoding::{base64, hex};
+use crate::message::{blocks, charset};
 
 /// A piece of a value.
 #[derive(Debug, PartialEq, Eq)]
@@ -166,10 +166,18 @@ fn quoted(content: &[u8]) -> Vec<u8> {
     octets
 }
 
+/// Whether an encoded word may begin somewhere.
+pub(super) fn has_marks(raw: &[u8]) -> bool {
+    blocks::find::<17>(raw, 0, 0, |window, at| {
+        (window[at] == b'=') & (window[at + 1] == b'?')
+    })
+    .is_some()
+}
+
 /// An address field with its encoded words turned into quoted strings, for a parser that decodes each word by itself.
 pub fn quoted_strings(value: &[u8]) -> Cow<'_, [u8]> {
     let label = charset::label_of_value(value);
-    if label.is_none() && memmem::find(value, b"=?").is_none() {
+    if label.is_none() && !has_marks(value) {
         return Cow::Borrowed(value);
     }
     let mut all = Vec::with_capacity(value.len() * 2);

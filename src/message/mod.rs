@@ -19,6 +19,7 @@ pub mod homoglyphs;
 pub mod html;
 mod html_elements;
 pub mod link;
+mod mailboxes;
 pub mod mime;
 pub mod page_traits;
 pub mod parameters;

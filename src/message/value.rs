@@ -8,6 +8,7 @@ use mail_parser::{Addr, HeaderValue};
 
 use crate::message::charset;
 use crate::message::encoded_word::{self, Piece};
+use crate::message::mailboxes;
 use crate::message::visible_text::{VisibleTextBuilder, after_words, visible};
 
 /// Limit on a value. Real ones are below 10 KiB; the parsers may take more than linear time.
@@ -33,10 +34,10 @@ pub fn text(raw: &[u8]) -> String {
 /// The same for a value of printable ASCII without encoded words, as most are.
 fn plain_text(raw: &[u8]) -> Option<String> {
     let raw = &raw[..raw.len().min(VALUE_LIMIT)];
-    let mut marks = memchr::memchr_iter(b'?', raw);
-    if marks.any(|at| at > 0 && raw[at - 1] == b'=') {
+    if encoded_word::has_marks(raw) {
         return None;
     }
+    let written = str::from_utf8(raw).ok()?;
     let mut text = String::with_capacity(raw.len());
     let mut at = 0;
     while let Some(octet) = raw.get(at) {
@@ -46,7 +47,7 @@ fn plain_text(raw: &[u8]) -> Option<String> {
                 if !text.is_empty() {
                     text.push(' ');
                 }
-                text.push_str(str::from_utf8(&raw[at..end]).ok()?);
+                text.push_str(&written[at..end]);
                 at = end;
             }
             b' ' | b'\t' | b'\r' | b'\n' => at += 1,
@@ -77,6 +78,24 @@ fn decoded(raw: &[u8], builder: fn(usize) -> VisibleTextBuilder) -> String {
 
 /// The addresses of an address field.
 pub fn addresses(raw: &[u8]) -> Vec<NamedAddress> {
+    let raw = &raw[..raw.len().min(VALUE_LIMIT)];
+    let usual = match encoded_word::has_marks(raw) {
+        true => None,
+        false => mailboxes::usual(raw),
+    };
+    let Some(usual) = usual else {
+        return parsed_addresses(raw);
+    };
+    let usual = usual.into_iter().take(MAILBOX_LIMIT);
+    let named = usual.map(|(name, address)| NamedAddress {
+        name: name.map(visible),
+        addr: Some(visible(address)),
+    });
+    named.collect()
+}
+
+/// The same of a value in any form.
+fn parsed_addresses(raw: &[u8]) -> Vec<NamedAddress> {
     parsed(raw, |stream| match stream.parse_address() {
         HeaderValue::Address(address) => {
             let all = address.iter().take(MAILBOX_LIMIT);
@@ -95,7 +114,7 @@ fn named_address(addr: &Addr<'_>) -> NamedAddress {
 
 // The parsers find the end of a value by its line end, so it must have one.
 fn parsed<T>(raw: &[u8], parse: impl FnOnce(&mut MessageStream<'_>) -> T) -> T {
-    let raw = &encoded_word::quoted_strings(&raw[..raw.len().min(VALUE_LIMIT)]);
+    let raw = &encoded_word::quoted_strings(raw);
     let mut line = Vec::with_capacity(raw.len() + 1);
     line.extend_from_slice(raw);
     line.push(b'\n');
@@ -135,6 +154,56 @@ mod tests {
             addrs,
             [Some("a@example.org"), Some("b@example.net"), Some("c@d")]
         );
+    }
+
+    #[test]
+    fn addresses_in_the_usual_form_are_those_of_the_parser() {
+        let pieces = [
+            " ",
+            " ",
+            ",",
+            ",",
+            "<",
+            ">",
+            "<a@b.example>",
+            "<c_d=e@f.example>",
+            "g@h.example",
+            "Ann",
+            "Bank Inc.",
+            "\"Quoted, Name\"",
+            "\"",
+            "\"<x@y>\"",
+            "@",
+            "=",
+            "?",
+            "\t",
+            "\r\n ",
+            "\n\t",
+            "\r\n",
+            "\n",
+            "\r",
+            "(c)",
+            ":",
+            ";",
+            "\\",
+            "'",
+            "\u{e9}",
+            "\x01",
+            " Ann B <a@b>, ",
+            "\"C\"\r\n <c@d>",
+            "e@f, ",
+        ];
+        let mut random = fastrand::Rng::with_seed(12);
+        let mut usual = 0;
+        for _ in 0..100_000 {
+            let raw: String = (0..random.usize(1..6))
+                .map(|_| pieces[random.usize(..pieces.len())])
+                .collect();
+            usual += usize::from(mailboxes::usual(raw.as_bytes()).is_some());
+            let expected = parsed_addresses(raw.as_bytes());
+            assert_eq!(addresses(raw.as_bytes()), expected, "{raw:?}");
+        }
+        assert!(usual > 5_000, "{usual}");
     }
 
     #[test]
