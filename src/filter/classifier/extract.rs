@@ -68,8 +68,8 @@ impl Look {
                 FeatureGroup::Header => gatherer.header(own, &fields),
                 FeatureGroup::Fields => gatherer.fields(own, &fields),
                 FeatureGroup::Text => {
-                    let lower = beginning(text.trim_end(), TEXT_BYTES).to_lowercase();
-                    gatherer.letters(own, &lower);
+                    let text = beginning(text.trim_end(), TEXT_BYTES);
+                    gatherer.letters(own, text);
                 }
                 FeatureGroup::Words => found = gatherer.words(own, &text, &words),
                 FeatureGroup::Links => {

@@ -1,6 +1,8 @@
 //! Hashes that never change: a model learned today must mean the same on every machine and in every
 //! release, so no library's hasher is used.
 
+use std::ops::Range;
+
 /// Size of the table of weights, as a power of two.
 pub(super) const BITS: u32 = 21;
 
@@ -96,6 +98,19 @@ impl<'w> Word<'w> {
             _ => Self::Long(bytes),
         }
     }
+
+    /// The same for those in this range of a text.
+    #[inline]
+    pub(super) fn within(text: &'w [u8], range: Range<usize>) -> Self {
+        let count = range.len();
+        match text[range.start..].first_chunk() {
+            Some(eight) if count < 8 => {
+                let own = u64::from_le_bytes(*eight) & ((1 << (8 * count)) - 1);
+                Self::Short(count as u64 ^ own)
+            }
+            _ => Self::of(&text[range]),
+        }
+    }
 }
 
 /// Fewer than eight bytes as a little-endian number, without a loop: most words are short.
@@ -140,6 +155,11 @@ mod tests {
             let bytes = vec![b'x'; count];
             let hash = Hash::salted(1);
             assert_eq!(hash.with_word(Word::of(&bytes)).0, hash.with(&bytes).0);
+            for after in 0..10 {
+                let text = [&b"ab"[..], &bytes, &vec![b'y'; after]].concat();
+                let word = Word::within(&text, 2..2 + count);
+                assert_eq!(hash.with_word(word).0, hash.with(&bytes).0);
+            }
         }
     }
 

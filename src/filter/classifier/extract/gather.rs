@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::letters::{beginning, runs};
+use super::letters::{beginning, lowered, runs};
 use crate::filter::classifier::features::{FeatureGroup, Features};
 use crate::filter::classifier::hash::{Hash, Word};
 use crate::filter::classifier::header_names::is_evidence;
@@ -136,12 +136,13 @@ impl Gatherer {
         self.add_all(grams.map(|gram| indexes.of(gram)), rest.len());
     }
 
-    /// Runs of letters.
+    /// Runs of letters, in lower case.
     pub(super) fn letters(&mut self, salt: Hash, text: &str) {
         match text.is_ascii() {
-            true => self.grams(salt, text.as_bytes()),
+            true => self.grams(salt, &text.as_bytes().to_ascii_lowercase()),
             false => {
-                let indexes = runs(text).map(|run| salt.with_number(run).index());
+                let text = lowered(text);
+                let indexes = runs(&text).map(|run| salt.with_number(run).index());
                 self.add_all(indexes, text.len());
             }
         }
@@ -173,7 +174,7 @@ impl Gatherer {
         let mut found = vec![Found::default(); most];
         let words = words
             .iter()
-            .map(|at| Word::of(&text.as_bytes()[at.clone()]));
+            .map(|at| Word::within(text.as_bytes(), at.clone()));
         let words: Vec<Word<'_>> = words.collect();
         let start = self.features.indexes.len();
         self.features.indexes.resize(start + most, 0);

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::filter::scripts::{is_hangul, is_unspaced};
+use crate::message::blocks;
 
 const WORDS: usize = 800;
 const WORD_BYTES: usize = 24;
@@ -38,20 +39,24 @@ const KINDS: [u8; 128] = {
 /// The same for a text in ASCII.
 fn ascii_words(text: &[u8]) -> Vec<Range<usize>> {
     let mut words = Vec::with_capacity(WORDS.min(text.len() / 4));
-    let kind = |at: usize| KINDS[usize::from(text[at] & 0x7f)];
+    let kind = |octet: u8| KINDS[usize::from(octet & 0x7f)];
     let mut at = 0;
-    while at < text.len() && words.len() < WORDS {
-        if kind(at) != 0 {
+    while words.len() < WORDS {
+        while text.get(at).is_some_and(|octet| kind(*octet) != 0) {
             at += 1;
-            continue;
+        }
+        if at >= text.len() {
+            break;
         }
         let start = at;
+        let space = blocks::find::<16>(text, at + 1, b' ', |window, at| {
+            (window[at] == b' ') | (window[at].wrapping_sub(b'\t') < 5)
+        });
+        at = space.unwrap_or(text.len());
         let mut end = at;
-        while at < text.len() && kind(at) != SPACE {
-            if kind(at) == 0 {
-                end = at + 1;
-            }
-            at += 1;
+        // Its first octet is none.
+        while kind(text[end - 1]) == MARK {
+            end -= 1;
         }
         words.push(start..end.min(start + WORD_BYTES));
     }
@@ -59,24 +64,60 @@ fn ascii_words(text: &[u8]) -> Vec<Range<usize>> {
 }
 
 fn any_words(text: &str) -> Vec<Range<usize>> {
-    let start = |part: &str| part.as_ptr().addr() - text.as_ptr().addr();
-    let mut words = Vec::new();
-    for part in text.split_whitespace() {
-        let part = part.trim_matches(is_mark);
-        if words.len() >= WORDS {
-            break;
-        }
-        if part.is_ascii() || !part.contains(is_unspaced) {
-            let word = beginning(part, WORD_BYTES);
-            if !word.is_empty() {
-                words.push(start(word)..start(word) + word.len());
+    let mut words = Vec::with_capacity(WORDS.min(text.len() / 4));
+    let mut at = 0;
+    while at < text.len() && words.len() < WORDS {
+        let (end, is_ascii) = part_at(text, at);
+        let part = &text[at..end];
+        if is_ascii {
+            let part = part.trim_matches(is_ascii_mark);
+            if !part.is_empty() {
+                let start = part.as_ptr().addr() - text.as_ptr().addr();
+                words.push(start..start + part.len().min(WORD_BYTES));
             }
         } else {
-            add_unspaced(part, start(part), &mut words);
+            add_beyond_ascii(part, at, &mut words);
         }
+        let blank = text[end..].chars().next();
+        at = end + blank.map_or(0, char::len_utf8);
     }
     words.truncate(WORDS);
     words
+}
+
+/// Where the part up to the next white space ends, and whether it is ASCII.
+fn part_at(text: &str, start: usize) -> (usize, bool) {
+    let (mut at, mut is_ascii) = (start, true);
+    loop {
+        let found = blocks::find::<16>(text.as_bytes(), at, b' ', |window, at| {
+            let octet = window[at];
+            (octet == b' ') | (octet.wrapping_sub(b'\t') < 5) | (octet >= 0x80)
+        });
+        let Some(found) = found else {
+            return (text.len(), is_ascii);
+        };
+        match text[found..].chars().next() {
+            Some(letter) if !letter.is_whitespace() => {
+                is_ascii = false;
+                at = found + letter.len_utf8();
+            }
+            _ => return (found, is_ascii),
+        }
+    }
+}
+
+/// Adds the words of a part between white space that is not ASCII.
+fn add_beyond_ascii(part: &str, start: usize, words: &mut Vec<Range<usize>>) {
+    let trimmed = part.trim_matches(is_mark);
+    let start = start + (trimmed.as_ptr().addr() - part.as_ptr().addr());
+    if trimmed.is_ascii() || !trimmed.contains(is_unspaced) {
+        let word = beginning(trimmed, WORD_BYTES);
+        if !word.is_empty() {
+            words.push(start..start + word.len());
+        }
+    } else {
+        add_unspaced(trimmed, start, words);
+    }
 }
 
 /// Adds each letter of a script without spaces, and each run of others between them.
@@ -143,20 +184,71 @@ fn is_foreign_mark(letter: char) -> bool {
     )
 }
 
+/// A text in lower case. As [`str::to_lowercase`], which works letter by letter once one is not ASCII.
+pub(super) fn lowered(text: &str) -> String {
+    // What it becomes depends on its place.
+    if text.contains('Σ') {
+        return text.to_lowercase();
+    }
+    let mut lower = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(letter) = text[at..].chars().next() {
+        let end = match letter.is_ascii() {
+            true => {
+                let is_beyond = |window: &[u8; 16], at: usize| window[at] >= 0x80;
+                blocks::find(text.as_bytes(), at, 0, is_beyond).unwrap_or(text.len())
+            }
+            false => at + letter.len_utf8(),
+        };
+        match letter.is_ascii() {
+            true => lower.push_str(&text[at..end]),
+            false => lower.extend(letter.to_lowercase()),
+        }
+        at = end;
+    }
+    lower.make_ascii_lowercase();
+    lower
+}
+
 /// A number for each run of letters: of four, of three where letters are words or parts of words, and of two syllables
 /// of Korean.
 pub(super) fn runs(text: &str) -> impl Iterator<Item = u64> {
-    let letters: Vec<char> = text.chars().collect();
-    (0..letters.len()).filter_map(move |at| {
-        let length = match letters[at] {
-            letter if letter.is_ascii() => 4,
-            letter if is_hangul(letter) => 2,
-            letter if is_unspaced(letter) => 3,
-            _ => 4,
-        };
-        let run = letters.get(at..at + length)?;
-        Some(number(run))
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            // Most of nearly every text.
+            if let Some(four) = rest
+                .as_bytes()
+                .first_chunk::<4>()
+                .filter(|it| it.is_ascii())
+            {
+                rest = &rest[1..];
+                return Some(u64::from(u32::from_le_bytes(*four)));
+            }
+            let first = rest.chars().next()?;
+            let run = run_at(rest, first);
+            rest = &rest[first.len_utf8()..];
+            if run.is_some() {
+                return run;
+            }
+        }
     })
+}
+
+/// The number of the run that begins with this letter, unless the text ends before it does.
+fn run_at(text: &str, first: char) -> Option<u64> {
+    let length = match first {
+        letter if letter.is_ascii() => 4,
+        letter if is_hangul(letter) => 2,
+        letter if is_unspaced(letter) => 3,
+        _ => 4,
+    };
+    let (mut run, mut count) = (['\0'; 4], 0);
+    for letter in text.chars().take(length) {
+        run[count] = letter;
+        count += 1;
+    }
+    (count == length).then(|| number(&run[..length]))
 }
 
 /// A run as one number; of ASCII it is that of its bytes.
@@ -205,7 +297,103 @@ mod tests {
             "  \"quoted\" <a@b>",
             &"long".repeat(9),
         ] {
-            assert_eq!(ascii_words(text.as_bytes()), any_words(text), "{text:?}");
+            assert_eq!(ascii_words(text.as_bytes()), plain_words(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_random_ascii_are_those_of_any_text() {
+        const PIECES: &[u8] = b"aaaaaaaabcX19-_..,;:()\"'<>      \t\n\x0b\x1c\x7f\0";
+        let mut random = fastrand::Rng::with_seed(2);
+        for _ in 0..20_000 {
+            let letter = |_| char::from(PIECES[random.usize(..PIECES.len())]);
+            let text: String = (0..100).map(letter).collect();
+            assert_eq!(ascii_words(text.as_bytes()), plain_words(&text), "{text:?}");
+        }
+    }
+
+    /// As the module says, part by part.
+    fn plain_words(text: &str) -> Vec<Range<usize>> {
+        let start = |part: &str| part.as_ptr().addr() - text.as_ptr().addr();
+        let mut words = Vec::new();
+        for part in text.split_whitespace() {
+            let part = part.trim_matches(is_mark);
+            if words.len() >= WORDS {
+                break;
+            }
+            if part.is_ascii() || !part.contains(is_unspaced) {
+                let word = beginning(part, WORD_BYTES);
+                if !word.is_empty() {
+                    words.push(start(word)..start(word) + word.len());
+                }
+            } else {
+                add_unspaced(part, start(part), &mut words);
+            }
+        }
+        words.truncate(WORDS);
+        words
+    }
+
+    /// The same for runs.
+    fn plain_runs(text: &str) -> Vec<u64> {
+        let letters: Vec<char> = text.chars().collect();
+        let run = |at: usize| {
+            let length = match letters[at] {
+                letter if letter.is_ascii() => 4,
+                letter if is_hangul(letter) => 2,
+                letter if is_unspaced(letter) => 3,
+                _ => 4,
+            };
+            letters.get(at..at + length).map(number)
+        };
+        (0..letters.len()).filter_map(run).collect()
+    }
+
+    #[test]
+    fn words_and_runs_of_any_text_are_those_of_its_letters() {
+        const PIECES: [&str; 28] = [
+            "A\u{c9}",
+            "\u{130}",
+            "\u{3a3}",
+            "\u{39f}B",
+            "a",
+            "word",
+            "Long-and_longer.word",
+            " ",
+            " ",
+            " ",
+            "\t",
+            "\u{b}",
+            "\u{1c}",
+            "\u{85}",
+            "\u{a0}",
+            "\u{3000}",
+            "\u{2009}",
+            ".",
+            ",",
+            "(",
+            "\u{ab}",
+            "\u{2019}s",
+            "\u{e9}",
+            "\u{436}\u{434}",
+            "\u{53e3}",
+            "\u{ad50}",
+            "\u{3002}",
+            "\u{1f600}",
+        ];
+        let mut random = fastrand::Rng::with_seed(3);
+        for number in 0..20_000 {
+            let pieces = if number % 100 == 0 { 4_000 } else { 40 };
+            let text: String = (0..random.usize(..pieces))
+                .map(|_| PIECES[random.usize(..PIECES.len())])
+                .collect();
+            assert_eq!(any_words(&text), plain_words(&text), "{text:?}");
+            assert_eq!(lowered(&text), text.to_lowercase(), "{text:?}");
+            assert_eq!(
+                runs(&text).collect::<Vec<_>>(),
+                plain_runs(&text),
+                "{text:?}"
+            );
         }
     }
 
