@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::message::uuencoded;
+use crate::message::{blocks, uuencoded};
 
 /// RFC 2045 section 6.1, and others that clients know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,10 +178,10 @@ const BASE64_VALUES: [u8; 256] = {
 pub(crate) fn quoted_printable(body: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(body.len());
     let mut from = 0;
-    for at in memchr::memchr_iter(b'=', body) {
+    // None of what is taken after one holds another.
+    while let Some(at) = blocks::find::<16>(body, from, 0, |window, at| window[at] == b'=') {
         decoded.extend_from_slice(&body[from..at]);
         let rest = &body[at + 1..];
-        // None of them holds an equals sign.
         let taken = if let [high, low, ..] = rest
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))
         {
@@ -211,8 +211,21 @@ fn after_soft_break(rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
+#[inline]
 pub(crate) fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
+    const VALUES: [u8; 256] = {
+        let mut values = [u8::MAX; 256];
+        let mut octet = 0;
+        while octet < 256 {
+            if let Some(value) = (octet as u8 as char).to_digit(16) {
+                values[octet] = value as u8;
+            }
+            octet += 1;
+        }
+        values
+    };
+    let value = VALUES[usize::from(digit)];
+    (value < 16).then_some(value)
 }
 
 #[cfg(test)]
