@@ -16,6 +16,7 @@ mod tokens;
 
 use html5gum::State;
 
+use crate::message::blocks;
 use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::PageTraits;
 use crate::message::style::{Declarations, Style};
@@ -113,15 +114,19 @@ fn read_with<'w, 's>(
     let source = work.beginning(source, SOURCE_WORK);
     let elements = work.elements_left();
     let mut reader = Reader::new(source, cascade, limits, work);
-    tokens::read(source, &mut reader);
+    let normal = tokens::with_line_feeds(source);
+    tokens::read(&normal, &mut reader);
     reader.end();
     if !reader.cascade.is_late() {
         return reader;
     }
-    let source = work.beginning(source, SOURCE_WORK);
+    let rest = work.beginning(source, SOURCE_WORK);
     work.set_elements_left(elements);
-    let mut again = Reader::new(source, reader.cascade.again(), limits, work);
-    tokens::read(source, &mut again);
+    let mut again = Reader::new(rest, reader.cascade.again(), limits, work);
+    match rest.len() == source.len() {
+        true => tokens::read(&normal, &mut again),
+        false => tokens::read(rest, &mut again),
+    }
     again.end();
     again
 }
@@ -215,7 +220,10 @@ impl Tag {
     fn begin(&mut self, element: Element) {
         // Most tags have no attributes, and what these set is much to reset.
         if self.has_more {
-            *self = Self::default();
+            *self = Self {
+                kept: std::mem::take(&mut self.kept),
+                ..Self::default()
+            };
         }
         self.kept.clear();
         self.element = element;
@@ -351,7 +359,8 @@ impl<'w, 's> Reader<'w, 's> {
             return;
         }
         // HTML standard 13.2.6.4.7: NUL is ignored.
-        let without_nul = memchr::memchr(0, text.as_bytes()).map(|_| text.replace('\0', ""));
+        let nul = blocks::find::<16>(text.as_bytes(), 0, b' ', |window, at| window[at] == 0);
+        let without_nul = nul.map(|_| text.replace('\0', ""));
         let text = without_nul.as_deref().unwrap_or(text);
         let begins_with_letter = text.starts_with(|letter: char| letter.is_ascii_lowercase());
         self.traits.split_words += usize::from(self.comment_in_word && begins_with_letter);

@@ -27,10 +27,10 @@ impl Attribute {
 }
 
 impl Reader<'_, '_> {
-    pub(super) fn attribute_begins(&mut self, name: &[u8]) {
+    pub(super) fn attribute_begins(&mut self, name: &str) {
         let tag = self.tag.element.name;
         self.tag.has_more = true;
-        self.attribute = match name {
+        self.attribute = match name.as_bytes() {
             b"href" if tag == Name::BASE => Attribute::Base,
             b"href" | b"xlink:href" => Attribute::Link {
                 anchor: matches!(tag, Name::A | Name::AREA),
@@ -59,7 +59,7 @@ impl Reader<'_, '_> {
             }
             _ => Attribute::Other,
         };
-        match name {
+        match name.as_bytes() {
             b"src" => self.tag.has_source = true,
             b"open" => self.tag.is_open = true,
             b"background" => {
@@ -82,7 +82,7 @@ impl Reader<'_, '_> {
         }
         if self.tags_left > 0 && self.tag.kept.len() < TAG_LIMIT {
             self.tag.kept.push(' ');
-            self.tag.kept.push_str(&as_utf_8(name));
+            self.tag.kept.push_str(name);
         }
     }
 

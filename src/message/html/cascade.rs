@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use foldhash::HashMap;
 
+use crate::message::blocks;
 use crate::message::charset::as_utf_8;
 use crate::message::style::{CustomProperties, Declarations, Display, Style, uses_any};
 use crate::message::style_sheet::StyleSheets;
@@ -33,11 +34,15 @@ const TOKENS: usize = 64;
 
 /// How many style sheets may begin in a source or a comment.
 pub(super) fn sheets_in(source: &[u8]) -> usize {
-    let is_sheet = |at: &usize| {
-        let name = source.get(at + 1..at + 6);
-        name.is_some_and(|name| name.eq_ignore_ascii_case(b"style"))
-    };
-    memchr::memchr_iter(b'<', source).filter(is_sheet).count()
+    let (mut at, mut count) = (0, 0);
+    while let Some(open) = blocks::find::<17>(source, at, 0, |window, at| {
+        (window[at] == b'<') & (window[at + 1] | 0x20 == b's')
+    }) {
+        let name = source.get(open + 1..open + 6);
+        count += usize::from(name.is_some_and(|name| name.eq_ignore_ascii_case(b"style")));
+        at = open + 1;
+    }
+    count
 }
 
 /// The styles of a page.
@@ -157,21 +162,21 @@ impl Cascade {
     }
 
     /// Begins a tag; `is_head` if ordinary pages have it around or next to their style sheets.
-    pub(super) fn begin_tag(&mut self, name: &[u8], is_head: bool, work: &Work<'_>) {
+    pub(super) fn begin_tag(&mut self, name: &str, is_head: bool, work: &Work<'_>) {
         self.read_sheets(work);
         self.tokens.clear();
         self.tested = 0;
         // The first element's attributes are kept, too, in case a sheet follows soon.
         self.has_begun |= !is_head;
         if self.compares() || !self.has_begun {
-            self.add(Of::Name, &as_utf_8(name));
+            self.add(Of::Name, name);
         }
     }
 
     /// Takes the name of an attribute, whose value follows if it has one.
-    pub(super) fn attribute_name(&mut self, name: &[u8]) {
+    pub(super) fn attribute_name(&mut self, name: &str) {
         self.attribute_name.clear();
-        self.attribute_name.push_str(&as_utf_8(name));
+        self.attribute_name.push_str(name);
         self.test("");
     }
 

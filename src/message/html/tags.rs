@@ -7,7 +7,6 @@ use html5gum::State;
 use super::open_elements::{Direction, OpenElements};
 use super::{Attribute, Reader};
 use crate::message::bidi;
-use crate::message::charset::as_utf_8;
 use crate::message::html_elements as elements;
 use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::HIDDEN_TEXT_LIMIT;
@@ -22,9 +21,9 @@ const ELEMENT_WORK: u64 = 60;
 const MISNESTED_WORK: u64 = 15;
 
 impl Reader<'_, '_> {
-    pub(super) fn tag_begins(&mut self, name: &[u8]) {
-        let element = Element::named(name);
-        self.sheets_begun += usize::from(name.starts_with(b"style"));
+    pub(super) fn tag_begins(&mut self, name: &str) {
+        let element = Element::named(name.as_bytes());
+        self.sheets_begun += usize::from(name.starts_with("style"));
         self.ended_in_letter = false;
         self.breaks = match element.name {
             Name::BR => self.breaks + 1,
@@ -39,17 +38,16 @@ impl Reader<'_, '_> {
             _ => element,
         });
         // Office, and web pages in mail, have namespaces and custom elements.
-        let is_dialect = || name.contains(&b':') || name.contains(&b'-');
+        let is_dialect = || name.contains([':', '-']);
         if !element.is_known() && !is_dialect() {
             self.traits.unknown += 1;
             if self.traits.unknown == 1 {
-                let name = as_utf_8(name);
-                self.traits.unknown_name = cut(&name, HIDDEN_TEXT_LIMIT).to_owned();
+                self.traits.unknown_name = cut(name, HIDDEN_TEXT_LIMIT).to_owned();
             }
         }
         if self.tags_left > 0 {
             self.tag.kept.push('<');
-            self.tag.kept.push_str(&as_utf_8(name));
+            self.tag.kept.push_str(name);
         }
         let is_head = element.has(elements::HEAD);
         self.cascade.begin_tag(name, is_head, self.work);
@@ -60,10 +58,10 @@ impl Reader<'_, '_> {
 
     pub(super) fn tag_ends(&mut self, self_closing: bool) {
         if self.tags_left > 0 {
-            let mut kept = std::mem::take(&mut self.tag.kept);
-            kept.push('>');
-            self.tags_left = self.tags_left.saturating_sub(kept.len());
-            self.tags.push(kept);
+            // The buffer serves the next tag, too.
+            self.tag.kept.push('>');
+            self.tags_left = self.tags_left.saturating_sub(self.tag.kept.len());
+            self.tags.push(self.tag.kept.clone());
         }
         let element = self.tag.element;
         if !self.takes_element() {

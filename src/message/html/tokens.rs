@@ -13,8 +13,9 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use html5gum::State;
-use memchr::{memchr, memchr_iter, memchr2, memchr3, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
+use crate::message::blocks;
 use references::decoded;
 use sink::Raw;
 pub(super) use sink::{Event, Sink};
@@ -47,15 +48,14 @@ pub(super) fn read<S: Sink>(source: &str, sink: &mut S) {
 }
 
 /// A source with line ends in one form (HTML standard 13.2.3.5).
-fn with_line_feeds(source: &str) -> Cow<'_, str> {
+pub(super) fn with_line_feeds(source: &str) -> Cow<'_, str> {
     let octets = source.as_bytes();
-    let mut returns = memchr_iter(b'\r', octets).peekable();
-    if returns.peek().is_none() {
+    if memchr(b'\r', octets).is_none() {
         return Cow::Borrowed(source);
     }
     let mut normal = String::with_capacity(source.len());
     let mut from = 0;
-    for at in returns {
+    while let Some(at) = blocks::find::<16>(octets, from, 0, |window, at| window[at] == b'\r') {
         normal.push_str(&source[from..at]);
         from = at + 1;
         // That of CRLF is copied with what follows it.
@@ -146,7 +146,9 @@ impl Tokens<'_> {
     fn data<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
         let octets = self.source.as_bytes();
         self.scratch.clear();
-        let mut open = memchr2(b'<', b'&', &octets[self.at..]).map(|length| self.at + length);
+        let mut open = blocks::find::<16>(octets, self.at, 0, |window, at| {
+            (window[at] == b'<') | (window[at] == b'&')
+        });
         let mut is_plain = true;
         if let Some(at) = open.filter(|at| octets[*at] == b'&') {
             is_plain = false;
@@ -226,11 +228,10 @@ impl Tokens<'_> {
         self.at = at + 1;
         self.give_text(text, sink)?;
         let (source, scratch) = (self.source, &self.scratch);
-        let name = name.text(source, scratch).as_bytes();
+        let name = name.text(source, scratch);
         give(sink, Event::OpenStartTag(name))?;
         for (name, value) in &self.attributes {
-            let name = name.text(source, scratch).as_bytes();
-            give(sink, Event::AttributeName(name))?;
+            give(sink, Event::AttributeName(name.text(source, scratch)))?;
             match value.text(source, scratch) {
                 "" => {}
                 value => give(sink, Event::AttributeValue(value))?,
@@ -239,7 +240,7 @@ impl Tokens<'_> {
         give(sink, Event::CloseStartTag(self_closing))?;
         self.raw = sink.raw_text().map(|state| Raw {
             state,
-            name: name.to_vec(),
+            name: name.as_bytes().to_vec(),
         });
         Ok(())
     }
@@ -258,7 +259,10 @@ impl Tokens<'_> {
             Some(quote @ (b'"' | b'\'')) => {
                 let begin = begin + 1;
                 // A value as it is has neither character references nor NUL.
-                let end = memchr3(*quote, b'&', 0, &octets[begin..]).ok_or(Stop::Odd)? + begin;
+                let end = blocks::find::<16>(octets, begin, 0, |window, at| {
+                    (window[at] == *quote) | (window[at] == b'&') | (window[at] == 0)
+                });
+                let end = end.ok_or(Stop::Odd)?;
                 if octets[end] == *quote {
                     self.attributes.push((name, Piece::Source(begin..end)));
                     return Ok(end + 1);

@@ -6,9 +6,9 @@ use html5gum::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::message::html) enum Event<'e> {
     /// The name of a start tag, in lower case.
-    OpenStartTag(&'e [u8]),
+    OpenStartTag(&'e str),
     /// In lower case.
-    AttributeName(&'e [u8]),
+    AttributeName(&'e str),
     /// Not empty.
     AttributeValue(&'e str),
     /// The end of a start tag, and whether that is `/>`.
