@@ -14,6 +14,7 @@ mod short_words;
 mod word_edge;
 mod word_index;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range as Span;
 use std::sync::Arc;
@@ -208,7 +209,11 @@ impl Scanner {
         let Some(words) = &self.words else {
             return;
         };
-        let text = &*composed(text);
+        let composed = composed(text);
+        if matches!(composed, Cow::Owned(_)) {
+            self.wake_as_written(words, text, seen, work);
+        }
+        let text = &*composed;
         fold(text, &mut seen.folded);
         let mut finds = 0;
         let Seen {
@@ -255,6 +260,30 @@ impl Scanner {
         // What was found until the budget was used up counts.
         let _ = words.find(folded, found);
         open.drain(..).for_each(|word| count(word, matches));
+    }
+
+    /// Wakes the regexes whose literals are in a text that is composed for the search for words: regexes run on it as it is
+    /// written, where an accent may follow what they look for.
+    fn wake_as_written(&self, words: &WordIndex, text: &str, seen: &mut Seen, work: &Work<'_>) {
+        fold(text, &mut seen.folded);
+        let mut finds = 0;
+        let found = |_, number: u32| {
+            finds += 1;
+            if finds % FINDS_TOGETHER == 0 && !work.spend(FINDS_TOGETHER * FIND_WORK) {
+                return Err(());
+            }
+            for find in self.finds.of(number) {
+                if let Find::Literal { regex } = *find {
+                    let regex = regex as usize;
+                    if !std::mem::replace(&mut seen.awake[regex], true) {
+                        seen.woken.push(regex);
+                    }
+                }
+            }
+            Ok(())
+        };
+        // What was found until the budget was used up counts.
+        let _ = words.find(&seen.folded, found);
     }
 
     /// Counts a word for its rules.
