@@ -1,4 +1,4 @@
-//! Which rules need a look in a message: those that may hit without a match of their own.
+//! Which rules have to be asked in a message whether they hit: those that may hit without a match of their own.
 //!
 //! In: compiled rules; then what matches in a message, and what it has; out: rules in a fixed order. Most combinations
 //! cannot hit unless one of a few rules matches, and most facts do not hold of a message without links, pages or files:
@@ -30,7 +30,7 @@ struct Condition {
     needs: Aspects,
 }
 
-/// What needs one of more rules is always looked at: sets of sets may become large.
+/// A rule that needs one of more rules than these is always looked at: by each of them it would be in one more list.
 const MOST_WAKERS: usize = 100;
 
 /// Calls for each bit that is set.

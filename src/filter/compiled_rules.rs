@@ -345,7 +345,7 @@ impl CompiledRules {
         };
         let mut known = RuleBits::default();
         let mut others = parts.to_vec();
-        // One that stands there twice counts twice.
+        // One that stands there twice counts twice: the second time it is asked like the others.
         others.retain(|part| match *part {
             Part::Rule(rule) if matches!(self.rules[rule].hits, Hits::AtLeast(_)) => {
                 !known.add(rule)

@@ -170,7 +170,7 @@ fn after_scheme(link: &str) -> Option<&str> {
 enum OfHost<'l> {
     /// Each of its links is in the list.
     All,
-    /// Those are whose paths begin with one of these.
+    /// Each link whose path begins with one of these.
     Paths(Vec<&'l [String]>),
 }
 

@@ -1,7 +1,8 @@
 //! Judging a message: rules in, verdict out.
 //!
 //! In: rule files once, then messages as bytes, whole or truncated; out: a [`Verdict`] for
-//! each. It does no I/O, reads no clock, keeps nothing between messages, and never refuses one.
+//! each. It does no I/O, reads no clock, keeps nothing of a message but empty buffers, and
+//! never refuses one.
 //!
 //! A rule looks at one or more [`place`]s; all words and all regex literals of a place are found in
 //! one pass ([`scan`]).

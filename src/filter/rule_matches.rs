@@ -41,7 +41,8 @@ struct Room {
 }
 
 thread_local! {
-    /// The room of the last message: all numbers in it are 0. To get as much anew costs more than to use it.
+    /// The room of the last message: all numbers in it are 0. To allocate and clear it for each message would cost
+    /// more than its use.
     static ROOM: Cell<Room> = Cell::default();
 }
 

@@ -1,6 +1,6 @@
 //! Searches octets sixteen at a time.
 //!
-//! In: octets and a test of one octet and some that follow it; out: the first place where it holds. The loops have no
+//! In: octets and a test of an octet and a few that follow it; out: the first place where it holds. The loops have no
 //! branch but one per block, so compilers turn them into vector instructions. They begin with no set-up, unlike memchr's:
 //! most texts of a message are short.
 
@@ -9,8 +9,8 @@ use std::hint::black_box;
 /// How many places are tested at once.
 const BLOCK: usize = 16;
 
-/// The first place, not before `from`, for which the test holds. It gets a window and an index in it; the `WINDOW` - 16
-/// octets after the place are in the window, too, and beyond the end of all octets there are `fill`.
+/// The first place, not before `from`, for which the test holds. It gets a window and an index in it. The window
+/// also holds the `WINDOW` - 16 octets after the place; past the end of all octets it holds `fill`.
 ///
 /// The test must have no branch: `&` and `|`, not `&&` and `||`.
 #[inline(always)]
@@ -52,7 +52,7 @@ fn first<const WINDOW: usize>(
     if any == 0 {
         return None;
     }
-    // As a number all the same: without this, compilers take what they have tested apart again, bit by bit.
+    // Without `black_box`, compilers undo the vector test and look at each octet again.
     let found = u128::from_le_bytes(black_box(found));
     Some(found.trailing_zeros() as usize / 8)
 }

@@ -71,7 +71,7 @@ fn decode_known<'a>(label: Option<&str>, octets: Octets<'a>) -> Cow<'a, str> {
     match octets.utf_8 {
         Some(text) if is_ascii => Cow::Borrowed(text),
         _ => match decode_marked(label, octets) {
-            // All of it.
+            // These are all octets, unchanged: what is known of them holds for the text.
             Cow::Borrowed(text) if text.len() == octets.bytes.len() => {
                 without_controls(Cow::Borrowed(text), octets.has_control)
             }

@@ -40,7 +40,7 @@ pub fn header_end(raw: &[u8]) -> Option<usize> {
             b'\r' if raw.get(at + 1) == Some(&b'\n') => return Some(at + 2),
             _ => {}
         }
-        // The end of the next line before one that may be blank.
+        // The next line end that a line follows which may be blank.
         at = 1 + blocks::find::<17>(raw, at, 0, |window, at| {
             let is_line_end = (window[at + 1] == b'\r') | (window[at + 1] == b'\n');
             (window[at] == b'\n') & is_line_end

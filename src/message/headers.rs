@@ -26,7 +26,7 @@ const SHOWN: [&str; 9] = [
     "Content-Transfer-Encoding",
 ];
 
-/// Few messages have more.
+/// Few messages have more fields.
 const USUAL: usize = 50;
 
 /// Limit on the shown fields found beyond the limit.

@@ -162,7 +162,7 @@ pub fn ascii_words(text: &str) -> Vec<String> {
     ascii_words_without_row(text).unwrap_or_else(|| ascii_words_one_by_one(text))
 }
 
-/// The same by those words that may be disguised; `None` if single letters are in a row.
+/// The same by those words that may be disguised; `None` if there may be a row of single letters.
 fn ascii_words_without_row(text: &str) -> Option<Vec<String>> {
     let octets = text.as_bytes();
     let mut found = Vec::new();
@@ -204,8 +204,8 @@ fn only_letters(between: &str) -> bool {
     words.is_none_or(|words| words.split(' ').all(is_letter))
 }
 
-/// A place in each word that is disguised with ASCII alone, and a space in each row of three or more single letters: a digit,
-/// a symbol, a capital I, or one of three equal octets with others between them.
+/// The first place that may be in a word disguised with ASCII alone, or in a row of three or more single letters: a digit, a
+/// symbol, a capital I, one of three equal octets with others between them, or a space. Each such word and row has one.
 fn odd_place(octets: &[u8], from: usize) -> Option<usize> {
     blocks::find::<20>(octets, from, 0, |window, at| {
         let (one, next, third, fifth) =

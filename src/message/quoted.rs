@@ -37,7 +37,7 @@ pub(crate) fn own(text: &str) -> Option<String> {
         let quoted_lines = lines_of(quoted);
         lines += quoted_lines;
         end = range.end;
-        // The line end before what follows is part of it.
+        // From the last line end of these lines: a quotation is found by the line end before it.
         next = quotation(octets, end - 1);
         quotations.push((range, quoted_lines));
     }
@@ -57,7 +57,7 @@ pub(crate) fn own(text: &str) -> Option<String> {
     Some(kept)
 }
 
-/// The next quoted lines in a row after a line end, which is not before `from`.
+/// The next run of quoted lines that follows a line end at `from` or later.
 fn quotation(octets: &[u8], from: usize) -> Option<Range<usize>> {
     let begin = blocks::find::<17>(octets, from, 0, |window, at| {
         (window[at] == b'\n') & (window[at + 1] == b'>')

@@ -178,7 +178,7 @@ const BASE64_VALUES: [u8; 256] = {
 pub(crate) fn quoted_printable(body: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(body.len());
     let mut from = 0;
-    // None of what is taken after one holds another.
+    // What is taken after an equals sign never holds another one.
     while let Some(at) = blocks::find::<16>(body, from, 0, |window, at| window[at] == b'=') {
         decoded.extend_from_slice(&body[from..at]);
         let rest = &body[at + 1..];

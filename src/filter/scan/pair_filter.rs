@@ -95,7 +95,8 @@ impl FoundPairs<'_> {
 }
 
 impl PairFilter {
-    /// A filter for regexes with these requirements. The first of each regex counts before the second of any.
+    /// A filter for regexes with these requirements. The first requirements of all get room before
+    /// the second of any.
     pub(super) fn new(regexes: &[&[Requirement]]) -> Self {
         let mut filter = Self {
             tables: Vec::new(),

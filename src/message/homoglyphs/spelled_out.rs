@@ -43,11 +43,12 @@ impl SpelledOut {
         if !may_be_spelled_out(&counts, text.len()) {
             return Self::default();
         }
-        let few = text.is_ascii().then(|| Self::without_row(text, &counts));
-        few.flatten().unwrap_or_else(|| Self::by_word(text))
+        let quick = text.is_ascii().then(|| Self::without_row(text, &counts));
+        quick.flatten().unwrap_or_else(|| Self::by_word(text))
     }
 
-    /// Measures a text in ASCII by those words that may have another reading; `None` if single letters are in a row.
+    /// Measures a text in ASCII by those words that may have another reading; `None` if there may be a row of single
+    /// letters.
     fn without_row(text: &str, counts: &Counts) -> Option<Self> {
         let mut found = Self {
             words: counts.spaces + 1,
@@ -192,8 +193,9 @@ fn may_be_spelled_out(counts: &Counts, octets: usize) -> bool {
         && (3 * spaces >= octets || 6 * marks >= octets || 25 * signs >= octets)
 }
 
-/// A place in each word of ASCII that has another reading, and a space in each row of three or more single letters: a digit
-/// or symbol that stands for a letter, or one of two equal separators next to one octet.
+/// The first place that may be in a word of ASCII that has another reading, or in a row of three or more single letters: a
+/// digit or symbol that stands for a letter, one of two equal separators next to one octet, or a space. Each such word and
+/// row has one.
 fn odd_place(octets: &[u8], from: usize) -> Option<usize> {
     blocks::find::<20>(octets, from, b',', |window, at| {
         let (one, third, fifth) = (window[at], window[at + 2], window[at + 4]);

@@ -32,7 +32,7 @@ const PLACES: [u8; 256] = {
 };
 
 /// Longer hosts do not exist (RFC 1035 section 2.3.4).
-const HOST_LIMIT: usize = 253;
+const NAME_LIMIT: usize = 253;
 
 /// Where the run of such octets ends that begins here.
 fn end_of(text: &[u8], start: usize, place: u8) -> usize {
@@ -120,7 +120,7 @@ fn is_name(host: &[u8]) -> bool {
     let is_letter = host.get(last).is_some_and(u8::is_ascii_lowercase);
     let mut pairs = host.windows(2);
     is_letter
-        && host.len() <= HOST_LIMIT
+        && host.len() <= NAME_LIMIT
         && host[0] != b'.'
         // A label that encodes Unicode is checked, and one that is empty might be.
         && !pairs.any(|pair| pair == b".." || pair == b"--")

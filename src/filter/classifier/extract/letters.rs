@@ -54,7 +54,7 @@ fn ascii_words(text: &[u8]) -> Vec<Range<usize>> {
         });
         at = space.unwrap_or(text.len());
         let mut end = at;
-        // Its first octet is none.
+        // Its first octet is no mark.
         while kind(text[end - 1]) == MARK {
             end -= 1;
         }
