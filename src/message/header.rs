@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr;
+
 use crate::message::blocks;
 
 /// One header field, as byte offsets into the message.
@@ -38,13 +40,9 @@ pub fn header_end(raw: &[u8]) -> Option<usize> {
         match raw.get(at)? {
             b'\n' => return Some(at + 1),
             b'\r' if raw.get(at + 1) == Some(&b'\n') => return Some(at + 2),
-            _ => {}
+            // Asked after each read: a line may be long, and memchr is the fastest on it.
+            _ => at += memchr(b'\n', &raw[at..])? + 1,
         }
-        // The next line end that a line follows which may be blank.
-        at = 1 + blocks::find::<17>(raw, at, 0, |window, at| {
-            let is_line_end = (window[at + 1] == b'\r') | (window[at + 1] == b'\n');
-            (window[at] == b'\n') & is_line_end
-        })?;
     }
 }
 
