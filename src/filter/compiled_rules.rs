@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::filter::asks::Asks;
 use crate::filter::combination;
 use crate::filter::facts::Fact;
 use crate::filter::lists::Lists;
@@ -44,9 +43,6 @@ pub(crate) struct CompiledRules {
     pub(crate) first: Vec<usize>,
     /// By rule: of how many combinations it is a part.
     pub(crate) uses: Vec<usize>,
-    /// Rules that may hit without a match of their own: those with a score, and the others.
-    pub(crate) asked: Asks,
-    pub(crate) asked_without_score: Asks,
     /// By rule: what is known of it when nothing matches.
     pub(crate) unknown: Vec<Known>,
     /// The rules that depend on what is known beyond the message.
@@ -138,7 +134,7 @@ impl CompiledRules {
         let mut compiled = Self::default();
         let mut places = compiled.sort(rules);
         compiled.combine(rules);
-        compiled.find_asked();
+        compiled.find_unknown();
         compiled.find_rules_of_context();
         if !compiled.facts.is_empty() {
             compiled.wanted = Wanted {
@@ -237,15 +233,13 @@ impl CompiledRules {
         })
     }
 
-    fn find_asked(&mut self) {
+    fn find_unknown(&mut self) {
         let rules = self.rules.iter();
         let unknown = rules.map(|rule| match rule.hits {
             Hits::AtLeast(_) => Known::Misses,
             _ => Known::Nothing,
         });
         self.unknown = unknown.collect();
-        self.asked = Asks::of(self, |rule| self.rules[rule].score != 0.0);
-        self.asked_without_score = Asks::of(self, |rule| self.rules[rule].score == 0.0);
     }
 
     /// Also those that are made of others.

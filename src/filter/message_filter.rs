@@ -24,7 +24,7 @@ use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
 use crate::filter::message_view::{self, MessageView};
 use crate::filter::rule_changes::ChangedRule;
-use crate::filter::rule_hits::{hits, report};
+use crate::filter::rule_hits::{AskedRules, hits, report};
 use crate::filter::rule_matches::RuleMatches;
 use crate::filter::rules::RuleSet;
 use crate::filter::stopwatch::{Clock, Stopwatch};
@@ -46,6 +46,7 @@ pub const CORRECTED: &str = "CORRECTED";
 #[derive(Debug)]
 pub struct Filter {
     rules: CompiledRules,
+    asked_rules: AskedRules,
     header_rules: HeaderRules,
     lists: Lists,
     brands: Arc<Brands>,
@@ -101,6 +102,7 @@ impl Filter {
         let compiled = CompiledRules::new(&rules, set.lists())?;
         Ok(Self {
             header_rules: HeaderRules::of(&rules, &compiled),
+            asked_rules: AskedRules::of(&compiled),
             rules: compiled,
             lists: set.lists().clone(),
             brands: Arc::clone(set.brands()),
@@ -366,7 +368,12 @@ impl Filter {
         self.search(&mail, &mut matches);
         work.begin(Stage::Facts);
         let facts = Facts::new(&self.rules.facts, &mail);
-        let hits = hits(&self.rules, &mut matches, &facts, self.reports_parts);
+        let hits = hits(
+            (&self.rules, &self.asked_rules),
+            &mut matches,
+            &facts,
+            self.reports_parts,
+        );
         header_time += stopwatch.lap();
         let mut verdict = Verdict {
             hits: report(&self.rules, &matches, &hits),

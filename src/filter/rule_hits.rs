@@ -9,14 +9,30 @@ use crate::filter::facts::{FactValue, Facts};
 use crate::filter::rule_matches::RuleMatches;
 use crate::filter::verdict::Hit;
 
+/// Rules that may hit without a match of their own: those with a score, and the others.
+#[derive(Debug)]
+pub(crate) struct AskedRules {
+    scored: Asks,
+    others: Asks,
+}
+
+impl AskedRules {
+    pub(crate) fn of(rules: &CompiledRules) -> Self {
+        Self {
+            scored: Asks::of(rules, |rule| rules.rules[rule].score != 0.0),
+            others: Asks::of(rules, |rule| rules.rules[rule].score == 0.0),
+        }
+    }
+}
+
 /// The rules that hit, in their order: those with a score, and those without one if `parts` is set.
 pub(crate) fn hits(
-    rules: &CompiledRules,
+    (rules, asked): (&CompiledRules, &AskedRules),
     matches: &mut RuleMatches,
     facts: &Facts<'_, '_>,
     parts: bool,
 ) -> Vec<usize> {
-    let both = [&rules.asked, &rules.asked_without_score];
+    let both = [&asked.scored, &asked.others];
     let asked = if parts { &both[..] } else { &both[..1] };
     let mut found = found(rules, matches, facts, &rules.first, asked);
     found.retain(|rule| parts || rules.rules[*rule].score != 0.0);
@@ -224,6 +240,7 @@ mod tests {
         let mut set = RuleSet::stock().unwrap();
         let rules = set.take_unexpired();
         let compiled = CompiledRules::new(&rules, set.lists()).unwrap();
+        let asked = AskedRules::of(&compiled);
         let (page, context) = (
             "<a href='http://c.example/'><img src='http://d.example/'></a>",
             Context::default(),
@@ -253,10 +270,16 @@ mod tests {
                 }
             }
             let all = plainly(&compiled, &matches, &facts);
-            assert_eq!(hits(&compiled, &mut matches.clone(), &facts, true), all);
+            assert_eq!(
+                hits((&compiled, &asked), &mut matches.clone(), &facts, true),
+                all
+            );
             let is_scored = |rule: &usize| compiled.rules[*rule].score != 0.0;
             let scored: Vec<_> = all.into_iter().filter(is_scored).collect();
-            assert_eq!(hits(&compiled, &mut matches, &facts, false), scored);
+            assert_eq!(
+                hits((&compiled, &asked), &mut matches, &facts, false),
+                scored
+            );
         }
     }
 }
