@@ -102,6 +102,11 @@ impl Fact {
         self.needing(Aspects::FILES)
     }
 
+    /// It is about what popgate itself found out about a message.
+    pub(super) const fn of_findings(self) -> Self {
+        self.needing(Aspects::FINDINGS).of_context()
+    }
+
     /// It does not hold, or is 0, without these.
     pub(super) const fn needing(self, needs: Aspects) -> Self {
         Self { needs, ..self }

@@ -1,7 +1,6 @@
 //! Facts about what popgate itself found out: signatures that it verified, SPF, DMARC, DNS lists. Where it has not asked,
 //! they do not hold.
 
-use crate::filter::aspects::Aspects;
 use crate::filter::facts::fact::Fact;
 use crate::filter::facts::gateway;
 use crate::filter::facts::sender::{from_domain, same_domain};
@@ -19,22 +18,19 @@ pub(super) const FACTS: &[Fact] = &[
         "popgate has verified a signature of the message (DKIM) that covers all of its body, and whose domain does not only try signatures out.",
         |mail| signed_by(mail, SignatureFinding::proves),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dkim-aligned",
         "popgate has verified such a signature of the sender's own domain.",
         |mail| aligned(mail).map(str::to_owned),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dkim-failed",
         "The message has signatures, and popgate has found that none of them is valid.",
         dkim_failed,
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dkim-none",
         "popgate has looked for signatures, and the message has none.",
@@ -43,78 +39,67 @@ pub(super) const FACTS: &[Fact] = &[
             none.then(String::new)
         },
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dkim-partial",
         "A valid signature covers only the beginning of the body (l=), behind which anybody may have added something.",
         |mail| signed_by(mail, |it| it.result == SignatureResult::Passed && it.covers.is_some()),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dkim-test",
         "The domain of a signature only tries signatures out (t=y).",
         |mail| signed_by(mail, |it| it.is_test),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dkim-expired",
         "The time is over for which a signature was valid (x=).",
         |mail| signed_by(mail, |it| it.result == SignatureResult::Expired),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dkim-revoked",
         "A domain has withdrawn the key of a signature.",
         |mail| signed_by(mail, |it| it.result == SignatureResult::Revoked),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dkim-too-long",
         "A signature is longer than that of any key in use, and was not verified.",
         |mail| signed_by(mail, |it| it.result == SignatureResult::TooLong),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-spf-passed",
         "The host that handed the message to the receiving server may send for the domain of the envelope sender (SPF).",
         |mail| spf(mail, &[SpfResult::Pass]),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-spf-failed",
         "The host that handed the message to the receiving server may not send for the domain of the envelope sender (SPF).",
         |mail| spf(mail, &[SpfResult::Fail, SpfResult::SoftFail]),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dmarc-passed",
         "popgate has found that the message is from the sender's domain, as that domain's policy wants it to be shown (DMARC).",
         |mail| dmarc(mail, true, &[DmarcPolicy::None, DmarcPolicy::Quarantine, DmarcPolicy::Reject]),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dmarc-reject",
         "The message is not from the sender's domain, whose owner wants such mail to be refused (DMARC).",
         |mail| dmarc(mail, false, &[DmarcPolicy::Reject]),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         "own-dmarc-quarantine",
         "The message is not from the sender's domain, whose owner wants such mail to be treated as suspicious (DMARC).",
         |mail| dmarc(mail, false, &[DmarcPolicy::Quarantine]),
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
     Fact::holds(
         LISTED,
         "A DNS list or a scanner says something about the message that counts.",
@@ -123,8 +108,7 @@ pub(super) const FACTS: &[Fact] = &[
             hits.find(|hit| hit.score > 0.0).map(|hit| hit.text.clone())
         },
     )
-    .needing(Aspects::FINDINGS)
-    .of_context(),
+    .of_findings(),
 ];
 
 fn signatures<'m>(mail: &'m MessageView<'_>) -> Option<&'m [SignatureFinding]> {
