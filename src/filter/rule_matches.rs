@@ -8,9 +8,15 @@ use crate::message::visible_text::cut;
 /// Bytes of matched text that are kept: a line of a report.
 const TEXT_LIMIT: usize = 80;
 
-/// What was found so far, by rule. Few rules match a message: only these have a count and a text.
+/// What was found so far, by rule.
 #[derive(Debug, Clone)]
 pub(crate) struct RuleMatches {
+    tables: Tables,
+}
+
+/// Few rules match a message: only these have a count and a text.
+#[derive(Debug, Clone, Default)]
+struct Tables {
     /// By rule that matches: its index in `found` and one more; 0 for others.
     places: Vec<u32>,
     found: Vec<Found>,
@@ -30,20 +36,10 @@ struct Found {
     text: Range<usize>,
 }
 
-/// What is kept for the next message of a thread.
-#[derive(Debug, Default)]
-struct Room {
-    places: Vec<u32>,
-    found: Vec<Found>,
-    texts: String,
-    seen: Vec<u64>,
-    marked: Vec<u32>,
-}
-
 thread_local! {
-    /// The room of the last message: all numbers in it are 0. To allocate and clear it for each message would cost
-    /// more than its use.
-    static ROOM: Cell<Room> = Cell::default();
+    /// The tables of the thread's last message: all numbers in them are 0. To allocate and clear them for each message would
+    /// cost more than their use.
+    static TABLES: Cell<Tables> = Cell::default();
 }
 
 /// More of texts is not kept.
@@ -51,61 +47,56 @@ const KEPT: usize = 64 << 10;
 
 impl Drop for RuleMatches {
     fn drop(&mut self) {
-        let (found, texts) = (&mut self.found, &mut self.texts);
-        found.drain(..).for_each(|it| self.places[it.rule] = 0);
-        let marked = self.marked.drain(..);
-        marked.for_each(|at| self.seen[at as usize] = 0);
-        if texts.capacity() <= KEPT {
-            texts.clear();
-            let room = Room {
-                places: std::mem::take(&mut self.places),
-                found: std::mem::take(found),
-                texts: std::mem::take(texts),
-                seen: std::mem::take(&mut self.seen),
-                marked: std::mem::take(&mut self.marked),
-            };
+        let mut tables = std::mem::take(&mut self.tables);
+        tables.clear();
+        if tables.texts.capacity() <= KEPT {
             // When the thread ends there is no next message.
-            let _ = ROOM.try_with(|it| it.set(room));
+            let _ = TABLES.try_with(|it| it.set(tables));
         }
+    }
+}
+
+impl Tables {
+    fn clear(&mut self) {
+        for found in self.found.drain(..) {
+            self.places[found.rule] = 0;
+        }
+        for at in self.marked.drain(..) {
+            self.seen[at as usize] = 0;
+        }
+        self.texts.clear();
     }
 }
 
 impl RuleMatches {
     pub(crate) fn new(rules: usize, phrases: usize) -> Self {
-        let Room {
-            mut places,
-            mut found,
-            mut texts,
-            mut seen,
-            marked,
-        } = ROOM.take();
+        let mut tables = TABLES.take();
         // Other rules may have been in use before.
-        places.resize(rules, 0);
-        seen.resize(phrases.div_ceil(64), 0);
-        found.reserve(USUAL);
-        texts.reserve(USUAL_TEXT);
-        Self {
-            places,
-            found,
-            texts,
-            seen,
-            marked,
-        }
+        tables.places.resize(rules, 0);
+        tables.seen.resize(phrases.div_ceil(64), 0);
+        tables.found.reserve(USUAL);
+        tables.texts.reserve(USUAL_TEXT);
+        Self { tables }
     }
 
     pub(crate) fn add(&mut self, rule: usize, matched: &str) {
-        let place = &mut self.places[rule];
+        let Tables {
+            places,
+            found,
+            texts,
+            ..
+        } = &mut self.tables;
+        let place = &mut places[rule];
         if *place == 0 {
-            self.found.push(Found {
+            found.push(Found {
                 rule,
                 count: 0,
                 text: 0..0,
             });
-            *place = self.found.len() as u32;
+            *place = found.len() as u32;
         }
-        let Found { count, text, .. } = &mut self.found[*place as usize - 1];
+        let Found { count, text, .. } = &mut found[*place as usize - 1];
         *count += 1;
-        let texts = &mut self.texts;
         if Range::is_empty(text) {
             let start = texts.len();
             texts.push_str(cut(matched.trim(), TEXT_LIMIT));
@@ -127,21 +118,21 @@ impl RuleMatches {
     /// Whether a phrase was counted.
     #[inline]
     pub(crate) fn has_seen(&self, phrase: usize) -> bool {
-        self.seen[phrase / 64] >> (phrase % 64) & 1 != 0
+        self.tables.seen[phrase / 64] >> (phrase % 64) & 1 != 0
     }
 
     /// Notes that a phrase was counted.
     pub(crate) fn see(&mut self, phrase: usize) {
-        let bits = &mut self.seen[phrase / 64];
+        let bits = &mut self.tables.seen[phrase / 64];
         if *bits == 0 {
-            self.marked.push((phrase / 64) as u32);
+            self.tables.marked.push((phrase / 64) as u32);
         }
         *bits |= 1 << (phrase % 64);
     }
 
     fn found(&self, rule: usize) -> Option<&Found> {
-        let place = self.places[rule] as usize;
-        self.found.get(place.checked_sub(1)?)
+        let place = self.tables.places[rule] as usize;
+        self.tables.found.get(place.checked_sub(1)?)
     }
 
     /// How often a rule matches.
@@ -151,13 +142,13 @@ impl RuleMatches {
 
     /// The rules that match.
     pub(crate) fn rules(&self) -> impl Iterator<Item = usize> {
-        self.found.iter().map(|found| found.rule)
+        self.tables.found.iter().map(|found| found.rule)
     }
 
     /// What a rule matches.
     pub(crate) fn text(&self, rule: usize) -> &str {
         let found = self.found(rule);
-        found.map_or("", |found| &self.texts[found.text.clone()])
+        found.map_or("", |found| &self.tables.texts[found.text.clone()])
     }
 }
 
