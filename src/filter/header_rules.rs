@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::filter::asks::Asks;
+use crate::filter::candidate_rules::CandidateRules;
 use crate::filter::compiled_rules::{CompiledRules, Hits};
 use crate::filter::facts::Facts;
 use crate::filter::rule::{Member, Rule, Test};
@@ -19,7 +19,7 @@ pub(crate) struct HeaderRules {
     /// By rule: whether the header decides it.
     is_decided: Vec<bool>,
     /// Those of them with a score that hit by something other than matches of their own.
-    asked: Asks,
+    asked: CandidateRules,
     /// Those of them that are looked at first, as in `CompiledRules::first`.
     first: Vec<usize>,
     /// The score if all others hit that have a positive one.
@@ -43,7 +43,7 @@ impl HeaderRules {
         Self {
             undecided,
             least: undecided + sum(true, |score| score.min(0.0)),
-            asked: Asks::of(compiled, |rule| is_decided[rule] && is_scored(rule)),
+            asked: CandidateRules::of(compiled, |rule| is_decided[rule] && is_scored(rule)),
             first: first.copied().collect(),
             is_decided,
         }

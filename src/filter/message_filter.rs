@@ -24,7 +24,7 @@ use crate::filter::learned_curve::LearnedCurves;
 use crate::filter::lists::Lists;
 use crate::filter::message_view::{self, MessageView};
 use crate::filter::rule_changes::ChangedRule;
-use crate::filter::rule_hits::{AskedRules, hits, report};
+use crate::filter::rule_hits::{Candidates, hits, report};
 use crate::filter::rule_matches::RuleMatches;
 use crate::filter::rules::RuleSet;
 use crate::filter::stopwatch::{Clock, Stopwatch};
@@ -46,7 +46,7 @@ pub const CORRECTED: &str = "CORRECTED";
 #[derive(Debug)]
 pub struct Filter {
     rules: CompiledRules,
-    asked_rules: AskedRules,
+    candidates: Candidates,
     header_rules: HeaderRules,
     lists: Lists,
     brands: Arc<Brands>,
@@ -102,7 +102,7 @@ impl Filter {
         let compiled = CompiledRules::new(&rules, set.lists())?;
         Ok(Self {
             header_rules: HeaderRules::of(&rules, &compiled),
-            asked_rules: AskedRules::of(&compiled),
+            candidates: Candidates::of(&compiled),
             rules: compiled,
             lists: set.lists().clone(),
             brands: Arc::clone(set.brands()),
@@ -369,7 +369,7 @@ impl Filter {
         work.begin(Stage::Facts);
         let facts = Facts::new(&self.rules.facts, &mail);
         let hits = hits(
-            (&self.rules, &self.asked_rules),
+            (&self.rules, &self.candidates),
             &mut matches,
             &facts,
             self.reports_parts,

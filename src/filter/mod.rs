@@ -7,11 +7,11 @@
 //! A rule looks at one or more [`place`]s; all words and all regex literals of a place are found in
 //! one pass ([`scan`]).
 
-mod asks;
 mod aspects;
 mod because;
 pub mod brands;
 mod byte_set;
+mod candidate_rules;
 pub mod classifier;
 pub mod combination;
 mod compiled_rules;

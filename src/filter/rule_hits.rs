@@ -3,7 +3,7 @@
 //! In: what the scanners found, and the facts; out: the rules that hit. A fact is measured, and a combination looked at,
 //! when the first rule asks for it: most combinations fail by what is known already.
 
-use crate::filter::asks::Asks;
+use crate::filter::candidate_rules::CandidateRules;
 use crate::filter::compiled_rules::{CompiledRules, Hits, Known, Part};
 use crate::filter::facts::{FactValue, Facts};
 use crate::filter::rule_matches::RuleMatches;
@@ -11,23 +11,23 @@ use crate::filter::verdict::Hit;
 
 /// Rules that may hit without a match of their own: those with a score, and the others.
 #[derive(Debug)]
-pub(crate) struct AskedRules {
-    scored: Asks,
-    others: Asks,
+pub(crate) struct Candidates {
+    scored: CandidateRules,
+    others: CandidateRules,
 }
 
-impl AskedRules {
+impl Candidates {
     pub(crate) fn of(rules: &CompiledRules) -> Self {
         Self {
-            scored: Asks::of(rules, |rule| rules.rules[rule].score != 0.0),
-            others: Asks::of(rules, |rule| rules.rules[rule].score == 0.0),
+            scored: CandidateRules::of(rules, |rule| rules.rules[rule].score != 0.0),
+            others: CandidateRules::of(rules, |rule| rules.rules[rule].score == 0.0),
         }
     }
 }
 
 /// The rules that hit, in their order: those with a score, and those without one if `parts` is set.
 pub(crate) fn hits(
-    (rules, asked): (&CompiledRules, &AskedRules),
+    (rules, asked): (&CompiledRules, &Candidates),
     matches: &mut RuleMatches,
     facts: &Facts<'_, '_>,
     parts: bool,
@@ -46,7 +46,7 @@ pub(crate) fn found(
     matches: &mut RuleMatches,
     facts: &Facts<'_, '_>,
     first: &[usize],
-    asked: &[&Asks],
+    asked: &[&CandidateRules],
 ) -> Vec<usize> {
     let mut known = rules.unknown.clone();
     let mut hit_bits = vec![0; known.len().div_ceil(64)];
@@ -71,9 +71,9 @@ pub(crate) fn found(
     for first in first {
         search.hits(*first);
     }
-    for asks in asked {
+    for candidates in asked {
         let (matching, more) = (found[..by_themselves].to_vec(), &mut found);
-        asks.each(matching.into_iter(), facts.aspects(), |rule| {
+        candidates.each(matching.into_iter(), facts.aspects(), |rule| {
             if search.hits(rule) {
                 more.push(rule);
             }
@@ -240,7 +240,7 @@ mod tests {
         let mut set = RuleSet::stock().unwrap();
         let rules = set.take_unexpired();
         let compiled = CompiledRules::new(&rules, set.lists()).unwrap();
-        let asked = AskedRules::of(&compiled);
+        let asked = Candidates::of(&compiled);
         let (page, context) = (
             "<a href='http://c.example/'><img src='http://d.example/'></a>",
             Context::default(),

@@ -1,4 +1,4 @@
-//! Which rules have to be asked in a message whether they hit: those that may hit without a match of their own.
+//! The candidates among the rules: those that may hit in a message without a match of their own.
 //!
 //! In: compiled rules; then what matches in a message, and what it has; out: rules in a fixed order. Most combinations
 //! cannot hit unless one of a few rules matches, and most facts do not hold of a message without links, pages or files:
@@ -9,7 +9,7 @@ use crate::filter::compiled_rules::{Combined, CompiledRules, Hits, Part};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(crate) struct Asks {
+pub(crate) struct CandidateRules {
     /// The rules. Of the sets of bits below, each has a bit for each of them.
     rules: Vec<usize>,
     /// Those that need no match of any rule.
@@ -43,7 +43,7 @@ fn each_bit(bits: impl Iterator<Item = u64>, mut call: impl FnMut(usize)) {
     }
 }
 
-impl Asks {
+impl CandidateRules {
     /// Those of the rules that are wanted.
     pub(crate) fn of(compiled: &CompiledRules, wanted: impl Fn(usize) -> bool) -> Self {
         let conditions = conditions(compiled);
