@@ -18,6 +18,8 @@ from dkim.crypto import HASH_ALGORITHMS, parse_pem_private_key
 from dkim.util import InvalidTagValueList, parse_tag_value
 
 DOMAIN = "signed.example"
+DAY = 86400
+ARRIVED = 1796032800  # 30 Nov 2026 10:00:00 +0000, as the field Received says
 HEADER = [
     "Received: from mail.signed.example (mail.signed.example [192.0.2.10]) by mx.example.com; Mon, 30 Nov 2026 10:00:00 +0000",
     "From: Ann  Example <ann@signed.example>", "To: bob@example.com,\r\n\tcarol@example.com", "Subject: Figures\r\n of   October",
@@ -193,9 +195,12 @@ def tagged(keys):
         yield Signed(f"l= short with blanks {name}", sign(keys, blanks, forms=forms, l="30"), partial)
         yield Signed(f"l=0 {name}", sign(keys, message(), forms=forms, l="0"), partial)
         yield Signed(f"l=0 of an empty body {name}", sign(keys, message(b""), forms=forms, l="0"))
-        yield Signed(f"x= later {name}", sign(keys, message(), forms=forms, x=str(now + 86400)), passes=True)
-        yield Signed(f"x= past {name}", sign(keys, message(), forms=forms, t=str(now - 900000), x=str(now - 86400)),
+        yield Signed(f"x= later {name}", sign(keys, message(), forms=forms, x=str(now + DAY)), passes=True)
+        yield Signed(f"x= past {name}", sign(keys, message(), forms=forms, t=str(ARRIVED - 10 * DAY), x=str(ARRIVED - DAY)),
                      frozenset({"expired"}))
+        yield Signed(f"x= past since it arrived {name}",
+                     sign(keys, message(), forms=forms, t=str(ARRIVED - DAY), x=str(ARRIVED + 60)), passes=True,
+                     differs="the end is compared with the time of arrival, where it is known: RFC 6376 3.5, x=")
     yield Signed("l= too long", sign(keys, message(), l=str(body + 1)), passes=False, differs="an l= beyond the body is invalid: RFC 6376 3.5")
     yield Signed("x= before t=", sign(keys, message(), t=str(now - 10), x=str(now - 20)), frozenset({"expired"}),
                  passes=False, differs="the end must be after the beginning: RFC 6376 3.5")
@@ -215,8 +220,8 @@ def tagged(keys):
     yield Signed("without c=", sign(keys, message(), forms=("simple", "simple"), without=("c",)), passes=True)
     yield Signed("c=relaxed", sign(keys, message(), forms=("relaxed", "simple"), c="relaxed"), passes=True)
     yield Signed("c= unknown", sign(keys, message(), c="nowsp"))
-    yield Signed("a tag twice", sign(keys, message(), x=f"{now + 86400}; x={now + 86400}"))
-    yield Signed("no tag", sign(keys, message(), x=f"{now + 86400}; nonsense"))
+    yield Signed("a tag twice", sign(keys, message(), x=f"{now + DAY}; x={now + DAY}"))
+    yield Signed("no tag", sign(keys, message(), x=f"{now + DAY}; nonsense"))
     yield Signed("no tags", b"DKIM-Signature: hello\r\n" + message())
     yield Signed("no signature", message())
 
