@@ -146,6 +146,7 @@ impl Page {
         self.traits.passwords += outlook.traits.passwords;
         self.traits.images += outlook.traits.images;
         self.traits.backgrounds += outlook.traits.backgrounds;
+        self.traits.pushed_far |= outlook.traits.pushed_far;
     }
 }
 
@@ -388,6 +389,7 @@ impl<'w, 's> Reader<'w, 's> {
         self.end_anchor();
         self.close_from(0);
         self.cascade.end_sheet();
+        self.traits.pushed_far |= self.cascade.has_thousands(self.work);
     }
 
     fn end_anchor(&mut self) {

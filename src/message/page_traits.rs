@@ -47,6 +47,8 @@ pub struct PageTraits {
     pub large: bool,
     /// Whether content is pushed far down, out of view.
     pub pushed_down: bool,
+    /// Whether content is pushed thousands of lines down, or an element is as high.
+    pub pushed_far: bool,
     /// Whether it begins with a clickable image.
     pub image_first: bool,
     /// Number of words split by a comment.

@@ -94,6 +94,11 @@ impl Declarations {
         }
     }
 
+    /// Whether they make an element thousands of lines high, or push it so far down.
+    pub(crate) fn has_thousands(&self) -> bool {
+        self.normal.is_thousands || self.important.as_ref().is_some_and(|it| it.is_thousands)
+    }
+
     /// Whether nothing was declared that matters here.
     pub(crate) fn is_empty(&self) -> bool {
         self.important.is_none() && self.normal == Style::default()

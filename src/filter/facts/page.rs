@@ -187,6 +187,12 @@ pub(super) const FACTS: &[Fact] = &[
     )
     .of_pages(),
     Fact::holds(
+        "page-pushes-far-down",
+        "HTML that moves content thousands of lines down, or leaves as much room: 10,000 pixels, 1,000 em, rem or vh, or 1,000 %.",
+        |mail| any_page(mail, |traits| traits.pushed_far),
+    )
+    .of_pages(),
+    Fact::holds(
         "page-begins-with-image",
         "HTML that begins with a clickable image.",
         |mail| any_page(mail, |traits| traits.image_first),

@@ -147,6 +147,12 @@ impl Cascade {
         }
     }
 
+    /// Whether a sheet makes elements thousands of lines high, or pushes them so far down.
+    pub(super) fn has_thousands(&mut self, work: &Work<'_>) -> bool {
+        self.read_sheets(work);
+        self.sheets.as_ref().is_some_and(StyleSheets::has_thousands)
+    }
+
     /// Whether there may be selectors to match against.
     pub(super) fn compares(&self) -> bool {
         self.sheets

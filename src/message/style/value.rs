@@ -6,7 +6,7 @@
 use cssparser::{Parser, Token};
 
 use super::colour::{Paint, UNSEEN};
-use super::length::{FAR, is_nothing, is_off, length, sum, unit_pixels};
+use super::length::{FAR, is_nothing, is_off, is_thousands, length, sum, unit_pixels};
 use super::property::Property;
 use super::shape::{clips, filters, transform};
 use super::text_style::{Display, Position, Size, Style, UnicodeBidi};
@@ -33,7 +33,10 @@ pub(super) fn read(property: Property, input: &mut Parser<'_>, style: &mut Style
         P::Clip => style.clipped = Some(clips(input)),
         P::ClipPath => style.clear = Some(clips(input)),
         P::Overflow => style.cuts = word(input, |word| Some(matches!(word, "hidden" | "clip"))),
-        P::Height => style.flat = length(input).map(is_nothing),
+        P::Height => {
+            style.is_thousands = is_thousands(input);
+            style.flat = length(input).map(is_nothing);
+        }
         P::MaxHeight => style.flat_at_most = length(input).map(is_nothing),
         P::Width => style.narrow = length(input).map(is_nothing),
         P::MaxWidth => style.narrow_at_most = length(input).map(is_nothing),
@@ -63,6 +66,7 @@ pub(super) fn read(property: Property, input: &mut Parser<'_>, style: &mut Style
         P::MarginLeft => style.off_margin = length(input).map(|length| length <= -FAR),
         P::Margin => margin(input, style),
         P::MarginTop | P::Padding => {
+            style.is_thousands = is_thousands(input);
             style.pushes =
                 length(input).is_some_and(|length| length.is_finite() && length >= PUSHED);
         }
