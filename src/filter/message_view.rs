@@ -437,6 +437,23 @@ fn as_read(text: &str) -> Cow<'_, str> {
     plain.map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
+/// Fields that programs write for programs (RFC 5322 sections 3.6.4 and 3.6.7, RFC 6376, RFC 8601, RFC 8617): nobody reads
+/// letters into their numbers and signs.
+const MACHINE_FIELDS: [&str; 12] = [
+    "arc-authentication-results",
+    "arc-message-signature",
+    "arc-seal",
+    "authentication-results",
+    "date",
+    "dkim-signature",
+    "in-reply-to",
+    "message-id",
+    "mime-version",
+    "received",
+    "received-spf",
+    "references",
+];
+
 /// A decoded value as a person reads it, and if that differs, followed by what is written: some rules look for
 /// styled letters.
 fn read_and_written(text: &str) -> Cow<'_, str> {
@@ -553,6 +570,9 @@ fn read_value<'h>(field: &FieldPlace, value: Value<'h, 'h>, texts: &mut Vec<Cow<
         FieldForm::Name => {
             let names = addresses().filter_map(|one| one.name.as_deref());
             texts.extend(names.map(read_and_written));
+        }
+        FieldForm::Decoded if MACHINE_FIELDS.contains(&&*field.name) => {
+            texts.push(Cow::Borrowed(value.text()));
         }
         FieldForm::Decoded => texts.push(read_and_written(value.text())),
     }

@@ -1,7 +1,7 @@
 //! Finds words of one to three octets, which are too short for the keys of a word index.
 //!
 //! In: the words with their numbers, once; then texts; out: each place where one is. Two octets of text select the few
-//! words that may begin there, and each is compared as one number.
+//! words that may begin there, a third one tells whether it may be one of three octets, and each is compared as one number.
 
 use std::ops::Range;
 
@@ -14,15 +14,20 @@ const BUCKETS: usize = 1 << BITS;
 /// 2^32 divided by the golden ratio: odd and without a pattern.
 const HASH: u32 = 0x9e37_79b1;
 
-/// Whether a word may begin here after another octet than one of an ASCII word, and after such a one.
-const AFTER_OTHERS: u8 = 1;
-const WITHIN: u8 = 2;
+/// Whether a word may begin after another octet than one of an ASCII word, and after such a one.
+pub(super) const AFTER_OTHERS: u8 = 1;
+pub(super) const WITHIN: u8 = 2;
+
+/// The same for words of three octets.
+const OF_THREE: u32 = 2;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct ShortWords {
     /// By bucket: whether a word may begin there.
     may_begin: Box<[u8; BUCKETS]>,
+    /// By hash of three octets: whether a word of three octets may be these.
+    threes: Box<[u64; BUCKETS / 64]>,
     /// By bucket: the end of its words.
     ends: Box<[u32; BUCKETS]>,
     words: Vec<ShortWord>,
@@ -55,6 +60,12 @@ fn bucket(octets: u32) -> usize {
     ((octets & 0xffff).wrapping_mul(HASH) >> (32 - BITS)) as usize
 }
 
+/// The same for three octets.
+#[inline]
+fn hash_of_three(octets: u32) -> usize {
+    ((octets & 0x00ff_ffff).wrapping_mul(HASH) >> (32 - BITS)) as usize
+}
+
 impl ShortWords {
     /// Indexes words, each with its number, and with whether it is also found within longer words.
     pub(super) fn new(words: &[(&[u8], u32, bool)]) -> Option<Box<Self>> {
@@ -62,6 +73,7 @@ impl ShortWords {
             return None;
         }
         let mut may_begin = Box::new([0; BUCKETS]);
+        let mut threes = Box::new([0; BUCKETS / 64]);
         let mut sorted = Vec::new();
         for (word, number_of_word, anywhere) in words {
             let one = ShortWord {
@@ -70,14 +82,23 @@ impl ShortWords {
                 length: word.len(),
                 number: *number_of_word,
             };
+            let after = match *anywhere || !IN_WORD[usize::from(word[0])] {
+                true => AFTER_OTHERS | WITHIN,
+                false => AFTER_OTHERS,
+            };
+            let after = match word.len() {
+                3 => after << OF_THREE,
+                _ => after,
+            };
+            if word.len() == 3 {
+                let hash = hash_of_three(one.octets);
+                threes[hash / 64] |= 1 << (hash % 64);
+            }
             // Any octet may follow a single one.
             let seconds = if word.len() == 1 { 0..1 << 8 } else { 0..1 };
             for second in seconds {
                 let bucket = bucket(one.octets | second << 8);
-                may_begin[bucket] |= match *anywhere || !IN_WORD[usize::from(word[0])] {
-                    true => AFTER_OTHERS | WITHIN,
-                    false => AFTER_OTHERS,
-                };
+                may_begin[bucket] |= after;
                 sorted.push((bucket, one));
             }
         }
@@ -87,15 +108,19 @@ impl ShortWords {
         let end = |bucket| sorted.partition_point(|(other, _)| *other <= bucket) as u32;
         Some(Box::new(Self {
             may_begin,
+            threes,
             ends: Box::new(std::array::from_fn(end)),
             words: sorted.into_iter().map(|(_, word)| word).collect(),
         }))
     }
 
-    /// Whether a word may begin with these octets.
+    /// Whether a word may begin with these octets, after such an octet.
     #[inline]
-    pub(super) fn may_begin(&self, octets: u32, is_within: bool) -> bool {
-        self.may_begin[bucket(octets)] >> u8::from(is_within) & 1 != 0
+    pub(super) fn may_begin(&self, octets: u32, after: u8) -> bool {
+        let words = self.may_begin[bucket(octets)];
+        let hash = hash_of_three(octets);
+        words & after != 0
+            || words >> OF_THREE & after != 0 && self.threes[hash / 64] >> (hash % 64) & 1 != 0
     }
 
     /// The words that begin at a place.

@@ -1,9 +1,9 @@
 //! Finds all of many words in a text by their first four octets.
 //!
 //! In: words in lower case, once; then texts in lower case; out: each place where a word is, overlapping ones, too. An
-//! octet of text costs one look into bitmaps that fit the L1 cache; where the bitmap says that a word may begin, and
-//! another one that the next octets go on like one, the longest is found by bisection, and the others are its beginnings.
-//! The rest of the index is larger than that cache. Places where one of few
+//! octet of text costs one look into a table by it and the next octet; where a word may begin so, bitmaps that fit the L1
+//! cache tell whether its first four octets and then the next ones go on like one, the longest is found by bisection, and
+//! the others are its beginnings. The rest of the index is larger than that cache. Places where one of few
 //! words may begin are found many octets at once (Teddy). Building it is sorting the words: an automaton of
 //! the same words takes fifty times as long and as much memory.
 
@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use aho_corasick::packed;
 
-use super::short_words::ShortWords;
+use super::short_words::{AFTER_OTHERS, ShortWords, WITHIN};
 use super::word_edge::IN_WORD;
 
 /// Octets by which words are found.
@@ -23,6 +23,9 @@ const KEY: usize = 4;
 const FEWEST_BITS: u32 = 9;
 const MOST_BITS: u32 = 16;
 const MOST_LONGER_BITS: u32 = 18;
+
+/// Bits of the hashes of two octets.
+const PAIR_BITS: u32 = 12;
 
 /// So many different keys, or fewer, are searched for with vector instructions.
 const FEW: usize = 32;
@@ -37,6 +40,8 @@ pub(super) struct WordIndex {
     words: Box<[Word]>,
     /// By word: the eight octets after its key as a number, for comparing.
     nexts: Box<[u64]>,
+    /// By hash of two octets: after which octets a word may begin so, short words included.
+    pairs: Pairs,
     /// By hash of a key: what words begin so.
     begins: Box<[Begins]>,
     /// By hash of a key and the two octets after it: whether a word begins so.
@@ -76,6 +81,64 @@ struct Begins {
     ends_soon: u64,
 }
 
+/// After which octets a word may begin with two octets, by their hash.
+#[derive(Debug, Clone)]
+struct Pairs(Box<[u8; 1 << PAIR_BITS]>);
+
+impl Default for Pairs {
+    fn default() -> Self {
+        Self(Box::new([0; 1 << PAIR_BITS]))
+    }
+}
+
+impl Pairs {
+    #[inline]
+    fn hash(octets: u32) -> usize {
+        // The shift leaves few enough bits.
+        ((octets & 0xffff).wrapping_mul(HASH) >> (32 - PAIR_BITS)) as usize
+    }
+
+    /// Of words, and of whether each is also found within longer words.
+    fn of(words: &[&[u8]], anywhere: &[bool]) -> Self {
+        let mut pairs = Self::default();
+        for (word, anywhere) in words.iter().zip(anywhere) {
+            let after = match *anywhere || !IN_WORD[usize::from(word[0])] {
+                true => AFTER_OTHERS | WITHIN,
+                false => AFTER_OTHERS,
+            };
+            // Any octet may follow a single one.
+            let seconds = match word.get(1) {
+                Some(second) => *second..=*second,
+                None => 0..=u8::MAX,
+            };
+            for second in seconds {
+                let octets = u32::from(word[0]) | u32::from(second) << 8;
+                pairs.0[Self::hash(octets)] |= after;
+            }
+        }
+        pairs
+    }
+
+    /// Whether a word may begin with the first two octets of a key, after such an octet.
+    #[inline]
+    fn may_begin(&self, key: u32, after: u8) -> bool {
+        self.0[Self::hash(key)] & after != 0
+    }
+}
+
+/// By octet: what follows it follows an octet of an ASCII word, or another one.
+static AFTER: [u8; 256] = {
+    let mut after = [AFTER_OTHERS; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        if IN_WORD[octet] {
+            after[octet] = WITHIN;
+        }
+        octet += 1;
+    }
+    after
+};
+
 /// A key and the two octets after it; `None` if there are fewer.
 #[inline]
 fn longer_key(text: &[u8]) -> Option<u64> {
@@ -99,6 +162,7 @@ fn next_octets(text: &[u8]) -> u64 {
 /// 2^32 divided by the golden ratio: odd and without a pattern.
 const HASH: u32 = 0x9e37_79b1;
 
+#[inline]
 fn hash(key: u32, bits: u32) -> usize {
     (key.wrapping_mul(HASH) >> (32 - bits)) as usize
 }
@@ -174,6 +238,7 @@ impl WordIndex {
             octets: octets.into(),
             words: all.into(),
             nexts: words.iter().map(|word| next_octets(word)).collect(),
+            pairs: Pairs::of(words, anywhere),
             few: few(&keys, &short),
             short: ShortWords::new(&short),
         }
@@ -194,9 +259,7 @@ impl WordIndex {
         if let Some(few) = &self.few {
             return self.find_few(few, text, &mut found);
         }
-        if let Some((begin, rest)) = text.split_first_chunk::<{ KEY - 1 }>() {
-            self.find_many(begin, rest, text, &mut found)?;
-        }
+        self.find_many(text, &mut found)?;
         if let Some(short) = &self.short {
             for at in (text.len() + 1).saturating_sub(KEY)..text.len() {
                 short.find_at(text, at, &mut found)?;
@@ -205,36 +268,47 @@ impl WordIndex {
         Ok(())
     }
 
-    /// The same, without the short words in the last octets. The text begins with `begin`.
+    /// The same, without the short words in the last octets.
     fn find_many<E>(
         &self,
-        begin: &[u8; KEY - 1],
-        rest: &[u8],
         text: &[u8],
         found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
     ) -> Result<(), E> {
-        let shift = 32 - (self.begins.len().trailing_zeros() + 6);
-        let short = self.short.as_deref();
-        let mut key = begin
-            .iter()
-            .fold(0, |key, octet| key >> 8 | u32::from(*octet) << 24);
-        let mut is_within = false;
-        for (at, octet) in rest.iter().enumerate() {
-            key = key >> 8 | u32::from(*octet) << 24;
-            let hash = (key.wrapping_mul(HASH) >> shift) as usize;
-            let begins = &self.begins[hash / 64];
-            let may_begin = begins.words[usize::from(is_within)] >> (hash % 64) & 1;
-            if let Some(short) = short
-                && short.may_begin(key, is_within)
-            {
-                short.find_at(text, at, found)?;
+        let mut after = AFTER_OTHERS;
+        for (at, octets) in text.windows(KEY).enumerate() {
+            let Some(first) = octets.first_chunk() else {
+                return Ok(());
+            };
+            let key = u32::from_le_bytes(*first);
+            if self.pairs.may_begin(key, after) {
+                self.find_after(text, at, key, after, found)?;
             }
-            is_within = IN_WORD[(key & 0xff) as usize];
-            if may_begin != 0 {
-                let ends_soon = begins.ends_soon >> (hash % 64) & 1 != 0;
-                if ends_soon || self.goes_on(&text[at..]) {
-                    self.find_at(text, at, key, found)?;
-                }
+            after = AFTER[usize::from(first[0])];
+        }
+        Ok(())
+    }
+
+    /// The words that begin at a place after such an octet.
+    #[inline]
+    fn find_after<E>(
+        &self,
+        text: &[u8],
+        at: usize,
+        key: u32,
+        after: u8,
+        found: &mut impl FnMut(Range<usize>, u32) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(short) = &self.short
+            && short.may_begin(key, after)
+        {
+            short.find_at(text, at, found)?;
+        }
+        let hash = hash(key, self.begins.len().trailing_zeros() + 6);
+        let begins = &self.begins[hash / 64];
+        if begins.words[usize::from(after == WITHIN)] >> (hash % 64) & 1 != 0 {
+            let ends_soon = begins.ends_soon >> (hash % 64) & 1 != 0;
+            if ends_soon || self.goes_on(&text[at..]) {
+                self.find_at(text, at, key, found)?;
             }
         }
         Ok(())
