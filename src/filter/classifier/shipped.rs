@@ -7,7 +7,7 @@
 //! it knows nothing (f32), the size of a step (f32), the number of weights (u32), and for each the distance from the one before (seven bits a
 //! byte, the lowest first) and its steps (i8). All numbers are little-endian.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::sync::{Arc, LazyLock};
 
 use flate2::Compression;
@@ -133,25 +133,22 @@ impl Shipped {
     /// Decodes such a file; `None` if it is not one.
     pub fn read(file: &[u8]) -> Option<Self> {
         let packed = file.strip_prefix(MAGIC)?;
-        let mut bytes = Vec::new();
-        ZlibDecoder::new(packed).read_to_end(&mut bytes).ok()?;
-        let mut rest = &bytes[..];
-        let mut take = |count: usize| {
-            let (taken, after) = rest.split_at_checked(count)?;
-            rest = after;
-            Some(taken)
-        };
-        let ham = u64::from_le_bytes(take(8)?.try_into().ok()?);
-        let spam = u64::from_le_bytes(take(8)?.try_into().ok()?);
-        let bias = f32::from_le_bytes(take(4)?.try_into().ok()?);
-        let step = f32::from_le_bytes(take(4)?.try_into().ok()?);
-        let count = u32::from_le_bytes(take(4)?.try_into().ok()?);
+        // Unpacked as a whole it would take as much memory as the weights, for a moment.
+        let mut octets = BufReader::new(ZlibDecoder::new(packed)).bytes();
+        let mut next = || octets.next()?.ok();
+        let ham = u64::from_le_bytes(some(&mut next)?);
+        let spam = u64::from_le_bytes(some(&mut next)?);
+        let bias = f32::from_le_bytes(some(&mut next)?);
+        let step = f32::from_le_bytes(some(&mut next)?);
+        let count = u32::from_le_bytes(some(&mut next)?);
         let mut steps = vec![0; WEIGHTS];
         let mut at = 0;
         for _ in 0..count {
-            at += varint::read(|| Some(take(1)?[0]))? as usize;
-            *steps.get_mut(at)? = take(1)?[0].cast_signed();
+            at += varint::read(&mut next)? as usize;
+            *steps.get_mut(at)? = next()?.cast_signed();
         }
+        // Its checksum is at the end.
+        octets.all(|octet| octet.is_ok()).then_some(())?;
         Some(Self::of_steps(steps, step, bias, Counts { ham, spam }))
     }
 
@@ -232,6 +229,15 @@ impl Shipped {
 fn used(steps: &[i8]) -> f64 {
     let used = steps.iter().filter(|steps| **steps != 0).count();
     used as f64 / steps.len().max(1) as f64
+}
+
+/// So many octets.
+fn some<const COUNT: usize>(next: &mut impl FnMut() -> Option<u8>) -> Option<[u8; COUNT]> {
+    let mut octets = [0; COUNT];
+    for octet in &mut octets {
+        *octet = next()?;
+    }
+    Some(octets)
 }
 
 #[cfg(test)]

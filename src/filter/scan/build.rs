@@ -39,11 +39,11 @@ impl Scanner {
             listed: Vec::new(),
             numbers: Vec::new(),
         };
-        let mut words = Vec::new();
+        let mut words = Words::with_room(rules);
         for (number, rule, phrase) in rules {
             scanner.add(*number, rule, *phrase, lists, &mut words);
         }
-        if !words.is_empty() {
+        if !words.all.is_empty() {
             scanner.index(words)?;
         }
         let regexes = scanner.regexes.iter();
@@ -58,14 +58,7 @@ impl Scanner {
     }
 
     /// Adds a rule.
-    fn add(
-        &mut self,
-        number: usize,
-        rule: &Rule,
-        phrase: usize,
-        lists: &Lists,
-        words: &mut Vec<Word>,
-    ) {
+    fn add(&mut self, number: usize, rule: &Rule, phrase: usize, lists: &Lists, words: &mut Words) {
         match &rule.test {
             Test::Phrases(list) => {
                 for (at, text) in list.iter().enumerate() {
@@ -90,7 +83,7 @@ impl Scanner {
                 let find = Find::Literal {
                     regex: regex as u32,
                 };
-                words.extend(literals.into_iter().map(|text| Word::new(text, find)));
+                literals.iter().for_each(|text| words.add(text, find));
                 self.regexes.push(Search {
                     rule: number,
                     at_least: rule.at_least,
@@ -108,7 +101,7 @@ impl Scanner {
         }
     }
 
-    fn add_near(&mut self, number: usize, at_least: u32, rule: &Near, words: &mut Vec<Word>) {
+    fn add_near(&mut self, number: usize, at_least: u32, rule: &Near, words: &mut Words) {
         let near = self.nears.len();
         for (group, list) in rule.groups.iter().enumerate() {
             for text in list {
@@ -130,17 +123,19 @@ impl Scanner {
     }
 
     /// Indexes words, some of which have several meanings.
-    fn index(&mut self, mut words: Vec<Word>) -> Result<(), RuleError> {
+    fn index(&mut self, words: Words) -> Result<(), RuleError> {
+        let Words { octets, mut all } = words;
+        let text = |word: &Word| &octets[word.start as usize..word.end as usize];
         // Stable: meanings of one word stay in the order of the rules.
-        words.sort_by(|one, other| {
+        all.sort_by(|one, other| {
             let order = one.begin.cmp(&other.begin);
-            order.then_with(|| one.text.cmp(&other.text))
+            order.then_with(|| text(one).cmp(text(other)))
         });
-        let finds: Vec<Find> = words.iter().map(|word| word.find).collect();
-        let (mut texts, mut anywhere, mut ranges) = (Vec::<&[u8]>::new(), Vec::new(), Vec::new());
+        let finds: Vec<Find> = all.iter().map(|word| word.find).collect();
+        let (mut texts, mut anywhere, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
         let mut start = 0;
-        for same in words.chunk_by(|one, other| one.text == other.text) {
-            texts.push(&same[0].text);
+        for same in all.chunk_by(|one, other| text(one) == text(other)) {
+            texts.push(text(&same[0]));
             let is_literal = |word: &Word| matches!(word.find, Find::Literal { .. });
             anywhere.push(same.iter().any(is_literal));
             ranges.push(start..start + same.len());
@@ -167,38 +162,63 @@ fn ending(text: &str) -> (&str, bool) {
     }
 }
 
-/// A word as it is in a folded text, and one of its meanings.
+/// Words as they are in folded texts. There are tens of thousands: their octets are kept together.
+#[derive(Default)]
+struct Words {
+    octets: Vec<u8>,
+    all: Vec<Word>,
+}
+
+/// A word and one of its meanings.
 struct Word {
     /// Its first octets as a number, in the order of the texts: most comparisons end with it.
     begin: u64,
-    text: Vec<u8>,
+    start: u32,
+    end: u32,
     find: Find,
 }
 
-impl Word {
-    fn new(text: Vec<u8>, find: Find) -> Self {
+impl Words {
+    /// With room for those of these rules, without literals of regexes and other spellings.
+    fn with_room(rules: &[Placed<'_>]) -> Self {
+        let lists = rules.iter().flat_map(|(_, rule, _)| match &rule.test {
+            Test::Phrases(list) => std::slice::from_ref(list),
+            Test::Near(near) => &near.groups,
+            _ => &[],
+        });
+        let (words, octets) = lists.flatten().fold((0, 0), |(words, octets), word| {
+            (words + 1, octets + word.len())
+        });
+        Self {
+            octets: Vec::with_capacity(octets),
+            all: Vec::with_capacity(words),
+        }
+    }
+
+    fn add(&mut self, text: &[u8], find: Find) {
         let mut begin = [0; 8];
         let octets = text.len().min(begin.len());
         begin[..octets].copy_from_slice(&text[..octets]);
-        Self {
+        let start = self.octets.len() as u32;
+        self.octets.extend_from_slice(text);
+        self.all.push(Word {
             begin: u64::from_be_bytes(begin),
-            text,
+            start,
+            end: self.octets.len() as u32,
             find,
-        }
+        });
     }
 }
 
 /// Adds a word in all of its spellings.
-fn spell(text: &str, find: Find, words: &mut Vec<Word>) {
+fn spell(text: &str, find: Find, words: &mut Words) {
     if !text.contains(['ı', 'ğ', 'ş', 'Ğ', 'Ş']) {
-        let text = folded(&composed(text));
-        words.push(Word::new(text, find));
+        words.add(&folded(&composed(text)), find);
         return;
     }
     for spelling in spellings(text) {
-        let text = folded(&composed(&spelling));
         // Several spellings may have one form.
-        words.push(Word::new(text, find));
+        words.add(&folded(&composed(&spelling)), find);
     }
 }
 
