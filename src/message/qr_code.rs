@@ -4,14 +4,11 @@
 //! out, the work for the others is counted by their pixels before they are decoded, and of an animation only the first
 //! picture is read.
 
-use std::io::Cursor;
+mod decoders;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rqrr::BitGrid;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::message::decode::{self, Encoding};
 use crate::message::file_type::FileType;
@@ -37,9 +34,6 @@ const PIXEL_WORK: u64 = 30;
 const CODE_WORK: u64 = 3_000_000;
 const MODULE_WORK: u64 = 1300;
 
-/// Memory that a decoder may use: four bytes per pixel, and its tables.
-const MEMORY: usize = 16 << 20;
-
 /// Codes of a picture, and letters of a link.
 const CODES: usize = 4;
 const LINK: usize = 2000;
@@ -61,9 +55,9 @@ pub(super) fn links(
     }
     let data = decode::bytes(encoding, body);
     let picture = match kind {
-        FileType::Png => png(&data, work),
-        FileType::Jpeg => jpeg(&data, work),
-        FileType::Gif => gif(&data, work),
+        FileType::Png => decoders::png(&data, work),
+        FileType::Jpeg => decoders::jpeg(&data, work),
+        FileType::Gif => decoders::gif(&data, work),
         _ => None,
     };
     picture.map_or_else(Vec::new, |picture| picture.links(work))
@@ -72,18 +66,18 @@ pub(super) fn links(
 /// The links in the QR codes of a decoded JPEG.
 pub(super) fn jpeg_links(data: &[u8], work: &Work<'_>) -> Vec<String> {
     let is_read = data.len() <= FILE_LIMIT;
-    let picture = is_read.then(|| jpeg(data, work)).flatten();
+    let picture = is_read.then(|| decoders::jpeg(data, work)).flatten();
     picture.map_or_else(Vec::new, |picture| picture.links(work))
 }
 
 /// The links in the QR codes of samples, so many per pixel, whose work is already counted.
 pub(super) fn sample_links(
     size: (usize, usize),
-    samples: &[u8],
+    samples: Vec<u8>,
     per_pixel: usize,
     work: &Work<'_>,
 ) -> Vec<String> {
-    let picture = Picture::of(size, samples, per_pixel);
+    let picture = Picture::of(size, decoders::shades(samples, per_pixel));
     picture.map_or_else(Vec::new, |picture| picture.links(work))
 }
 
@@ -101,15 +95,9 @@ struct Picture {
 }
 
 impl Picture {
-    /// Takes `samples` of so many bytes per pixel: grey or red, green and blue, with or without opacity.
-    fn of(size: (usize, usize), samples: &[u8], per_pixel: usize) -> Option<Self> {
-        let (width, height) = size;
-        let shades: Vec<u8> = match per_pixel {
-            // Grey on nothing is grey.
-            1 => samples.to_vec(),
-            _ => samples.chunks_exact(per_pixel).map(shade).collect(),
-        };
+    fn of((width, height): (usize, usize), mut shades: Vec<u8>) -> Option<Self> {
         let is_whole = shades.len() >= width * height;
+        shades.truncate(width * height);
         is_whole.then_some(Self {
             width,
             height,
@@ -118,7 +106,7 @@ impl Picture {
     }
 
     /// The links in its codes.
-    fn links(&self, work: &Work<'_>) -> Vec<String> {
+    fn links(self, work: &Work<'_>) -> Vec<String> {
         let found = self.codes(work).into_iter();
         found.filter(|text| is_link(text)).collect()
     }
@@ -141,67 +129,12 @@ impl Picture {
     }
 }
 
-/// The shade of a pixel on white paper.
-fn shade(pixel: &[u8]) -> u8 {
-    let (grey, opacity) = match *pixel {
-        [grey] => (u32::from(grey), 255),
-        [grey, opacity] => (u32::from(grey), u32::from(opacity)),
-        [red, green, blue] => (luminance(red, green, blue), 255),
-        [red, green, blue, opacity] => (luminance(red, green, blue), u32::from(opacity)),
-        _ => (255, 255),
-    };
-    let on_white = (grey * opacity + 255 * (255 - opacity)) / 255;
-    u8::try_from(on_white).unwrap_or(u8::MAX)
-}
-
-fn luminance(red: u8, green: u8, blue: u8) -> u32 {
-    (u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114) / 1000
-}
-
 /// The size, if a picture of it is read; its work is counted.
 pub(super) fn affordable(width: usize, height: usize, work: &Work<'_>) -> Option<(usize, usize)> {
     let sides = SMALLEST..=SIDE;
     let is_read = sides.contains(&width) && sides.contains(&height) && width * height <= PIXELS;
     let cost = PIXEL_WORK * (width.min(SIDE) * height.min(SIDE)) as u64;
     (is_read && work.spend(cost)).then_some((width, height))
-}
-
-fn png(data: &[u8], work: &Work<'_>) -> Option<Picture> {
-    let limits = png::Limits { bytes: MEMORY };
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(data), limits);
-    decoder.set_transformations(png::Transformations::normalize_to_color8());
-    let mut reader = decoder.read_info().ok()?;
-    let (width, height) = reader.info().size();
-    let size = affordable(width as usize, height as usize, work)?;
-    let mut samples = vec![0; reader.output_buffer_size()?];
-    let frame = reader.next_frame(&mut samples).ok()?;
-    Picture::of(size, &samples, frame.color_type.samples())
-}
-
-fn jpeg(data: &[u8], work: &Work<'_>) -> Option<Picture> {
-    let options = DecoderOptions::default()
-        .jpeg_set_out_colorspace(ColorSpace::Luma)
-        .set_max_width(SIDE)
-        .set_max_height(SIDE);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data), options);
-    decoder.decode_headers().ok()?;
-    let info = decoder.info()?;
-    let size = affordable(usize::from(info.width), usize::from(info.height), work)?;
-    let samples = decoder.decode().ok()?;
-    Picture::of(size, &samples, samples.len() / (size.0 * size.1))
-}
-
-fn gif(data: &[u8], work: &Work<'_>) -> Option<Picture> {
-    let mut options = gif::DecodeOptions::new();
-    options.set_color_output(gif::ColorOutput::RGBA);
-    let limit = std::num::NonZeroU64::new(MEMORY as u64)?;
-    options.set_memory_limit(gif::MemoryLimit::Bytes(limit));
-    let mut decoder = options.read_info(Cursor::new(data)).ok()?;
-    let (width, height) = (decoder.width(), decoder.height());
-    affordable(usize::from(width), usize::from(height), work)?;
-    let frame = decoder.read_next_frame().ok()??;
-    let size = (usize::from(frame.width), usize::from(frame.height));
-    (size.0 * size.1 <= PIXELS).then(|| Picture::of(size, &frame.buffer, 4))?
 }
 
 #[cfg(test)]

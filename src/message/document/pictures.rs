@@ -133,7 +133,7 @@ impl Picture {
                 .flat_map(|octet| (0..per_octet).map(|at| sample(*octet, at)));
             samples.extend(each.take(width * self.samples));
         }
-        qr_code::sample_links((width, height), &samples, self.samples, work)
+        qr_code::sample_links((width, height), samples, self.samples, work)
     }
 }
 
