@@ -5,6 +5,7 @@
 //! picture is read.
 
 mod decoders;
+mod threshold;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -106,7 +107,8 @@ impl Picture {
     }
 
     /// The links in its codes.
-    fn links(self, work: &Work<'_>) -> Vec<String> {
+    fn links(mut self, work: &Work<'_>) -> Vec<String> {
+        threshold::apply(self.width, &mut self.shades);
         let found = self.codes(work).into_iter();
         found.filter(|text| is_link(text)).collect()
     }
@@ -114,9 +116,9 @@ impl Picture {
     /// The texts of its codes. An error in the reader must not make the whole message pass unjudged.
     fn codes(&self, work: &Work<'_>) -> Vec<String> {
         let read = || {
-            let shade = |x: usize, y: usize| self.shades[y * self.width + x];
+            let is_dark = |x: usize, y: usize| self.shades[y * self.width + x] > 0;
             let mut prepared =
-                rqrr::PreparedImage::prepare_from_greyscale(self.width, self.height, shade);
+                rqrr::PreparedImage::prepare_from_bitmap(self.width, self.height, is_dark);
             let codes = prepared.detect_grids().into_iter().take(CODES);
             let codes = codes.take_while(|code| {
                 let modules = code.grid.size() as u64;
