@@ -2,9 +2,10 @@
 //!
 //! In: the encoded body of a PNG, JPEG or GIF part; out: the web links in its QR codes. Large files and pictures are left
 //! out, the work for the others is counted by their pixels before they are decoded, and of an animation only the first
-//! picture is read.
+//! picture is read. Most pictures have no code, which is seen before rqrr looks for one.
 
 mod decoders;
+mod finder_patterns;
 mod threshold;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -109,6 +110,9 @@ impl Picture {
     /// The links in its codes.
     fn links(mut self, work: &Work<'_>) -> Vec<String> {
         threshold::apply(self.width, &mut self.shades);
+        if !finder_patterns::has_three(self.width, &self.shades) {
+            return Vec::new();
+        }
         let found = self.codes(work).into_iter();
         found.filter(|text| is_link(text)).collect()
     }
@@ -146,7 +150,7 @@ mod tests {
     const LINK: &str = "https://parcel.example/pay?id=4817";
 
     /// A picture of a code, four pixels a module, with its margin.
-    fn drawn(text: &str) -> (u32, Vec<u8>) {
+    pub(super) fn drawn(text: &str) -> (u32, Vec<u8>) {
         let code = qrcode::QrCode::new(text).expect("a code");
         let (modules, scale, margin) = (code.width(), 4, 4);
         let side = (modules + 2 * margin) * scale;
