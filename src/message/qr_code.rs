@@ -56,20 +56,20 @@ pub(super) fn links(
         return Vec::new();
     }
     let data = decode::bytes(encoding, body);
-    let picture = match kind {
+    let picture = || match kind {
         FileType::Png => decoders::png(&data, work),
         FileType::Jpeg => decoders::jpeg(&data, work),
         FileType::Gif => decoders::gif(&data, work),
         _ => None,
     };
-    picture.map_or_else(Vec::new, |picture| picture.links(work))
+    links_in(picture, work)
 }
 
 /// The links in the QR codes of a decoded JPEG.
 pub(super) fn jpeg_links(data: &[u8], work: &Work<'_>) -> Vec<String> {
     let is_read = data.len() <= FILE_LIMIT;
-    let picture = is_read.then(|| decoders::jpeg(data, work)).flatten();
-    picture.map_or_else(Vec::new, |picture| picture.links(work))
+    let picture = || is_read.then(|| decoders::jpeg(data, work)).flatten();
+    links_in(picture, work)
 }
 
 /// The links in the QR codes of samples, so many per pixel, whose work is already counted.
@@ -79,8 +79,14 @@ pub(super) fn sample_links(
     per_pixel: usize,
     work: &Work<'_>,
 ) -> Vec<String> {
-    let picture = Picture::of(size, decoders::shades(samples, per_pixel));
-    picture.map_or_else(Vec::new, |picture| picture.links(work))
+    let picture = || Picture::of(size, decoders::shades(samples, per_pixel));
+    links_in(picture, work)
+}
+
+/// The links in a picture. An error in a decoder or in the reader must not make the whole message pass unjudged.
+fn links_in(picture: impl FnOnce() -> Option<Picture>, work: &Work<'_>) -> Vec<String> {
+    let read = || picture().map_or_else(Vec::new, |picture| picture.links(work));
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_default()
 }
 
 fn is_link(text: &str) -> bool {
@@ -117,21 +123,18 @@ impl Picture {
         found.filter(|text| is_link(text)).collect()
     }
 
-    /// The texts of its codes. An error in the reader must not make the whole message pass unjudged.
+    /// The texts of its codes.
     fn codes(&self, work: &Work<'_>) -> Vec<String> {
-        let read = || {
-            let is_dark = |x: usize, y: usize| self.shades[y * self.width + x] > 0;
-            let mut prepared =
-                rqrr::PreparedImage::prepare_from_bitmap(self.width, self.height, is_dark);
-            let codes = prepared.detect_grids().into_iter().take(CODES);
-            let codes = codes.take_while(|code| {
-                let modules = code.grid.size() as u64;
-                work.spend(CODE_WORK + MODULE_WORK * modules * modules)
-            });
-            let texts = codes.filter_map(|code| Some(code.decode().ok()?.1));
-            texts.collect()
-        };
-        catch_unwind(AssertUnwindSafe(read)).unwrap_or_default()
+        let is_dark = |x: usize, y: usize| self.shades[y * self.width + x] > 0;
+        let mut prepared =
+            rqrr::PreparedImage::prepare_from_bitmap(self.width, self.height, is_dark);
+        let codes = prepared.detect_grids().into_iter().take(CODES);
+        let codes = codes.take_while(|code| {
+            let modules = code.grid.size() as u64;
+            work.spend(CODE_WORK + MODULE_WORK * modules * modules)
+        });
+        let texts = codes.filter_map(|code| Some(code.decode().ok()?.1));
+        texts.collect()
     }
 }
 
@@ -256,5 +259,40 @@ mod tests {
         };
         assert_eq!(read(pixels + whole / 2), [""; 0]);
         assert_eq!(read(2 * (pixels + whole)), [long]);
+    }
+
+    /// A PNG of indexes whose palette ends within its second colour.
+    fn with_odd_palette(is_interlaced: bool) -> Vec<u8> {
+        let (side, shades) = drawn(LINK);
+        let grey = as_png(side, &shades);
+        let mut data = grey[..8].to_vec();
+        let mut chunk = |name: &[u8], content: &[u8]| {
+            data.extend(u32::try_from(content.len()).unwrap().to_be_bytes());
+            data.extend(name);
+            data.extend(content);
+            let mut sum = flate2::Crc::new();
+            sum.update(name);
+            sum.update(content);
+            data.extend(sum.sum().to_be_bytes());
+        };
+        let mut header = grey[16..29].to_vec();
+        header[9] = 3;
+        header[12] = u8::from(is_interlaced);
+        chunk(b"IHDR", &header);
+        chunk(b"PLTE", &[0; 4]);
+        let end = grey.len() - 12;
+        let length = u32::from_be_bytes(grey[33..37].try_into().unwrap()) as usize;
+        assert_eq!((&grey[37..41], 41 + length + 4), (&b"IDAT"[..], end));
+        chunk(b"IDAT", &grey[41..41 + length]);
+        chunk(b"IEND", b"");
+        data
+    }
+
+    #[test]
+    fn an_error_in_a_decoder_is_no_link() {
+        for is_interlaced in [false, true] {
+            let data = with_odd_palette(is_interlaced);
+            assert_eq!(read(FileType::Png, &data), [""; 0]);
+        }
     }
 }
