@@ -25,11 +25,17 @@ impl Name {
 
 /// The name whose slash is at `slash`; truncated if it is too long.
 pub(super) fn name(data: &[u8], slash: usize) -> Name {
+    let rest = data.get(slash + 1..).unwrap_or_default();
+    let most = rest.iter().take(NAME_LIMIT);
+    let plain = most
+        .take_while(|byte| IS_PLAIN[usize::from(**byte)])
+        .count();
     let mut name = Name {
         bytes: [0; NAME_LIMIT],
-        length: 0,
-        end: slash + 1,
+        length: plain,
+        end: slash + 1 + plain,
     };
+    name.bytes[..plain].copy_from_slice(&rest[..plain]);
     while name.length < NAME_LIMIT {
         let rest = data.get(name.end..).unwrap_or_default();
         let (byte, taken) = match rest {
@@ -37,7 +43,7 @@ pub(super) fn name(data: &[u8], slash: usize) -> Name {
             [b'#', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 (digit(*high) << 4 | digit(*low), 3)
             }
-            [byte, ..] if is_regular(*byte) => (*byte, 1),
+            [byte, ..] if *byte == b'#' || IS_PLAIN[usize::from(*byte)] => (*byte, 1),
             _ => break,
         };
         name.bytes[name.length] = byte;
@@ -149,10 +155,17 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, 0 | 9 | 10 | 12 | 13 | 32)
 }
 
-// 7.2.2, table 2.
-fn is_regular(byte: u8) -> bool {
-    !is_space(byte) && !b"()<>[]{}/%".contains(&byte)
-}
+/// 7.2.2, table 2: regular characters. `#` may begin another.
+static IS_PLAIN: [bool; 256] = {
+    let mut is_plain = [true; 256];
+    let others = b"\0\t\n\x0c\r ()<>[]{}/%#";
+    let mut at = 0;
+    while at < others.len() {
+        is_plain[others[at] as usize] = false;
+        at += 1;
+    }
+    is_plain
+};
 
 #[cfg(test)]
 mod tests {
@@ -176,6 +189,47 @@ mod tests {
         assert_eq!(name_of("/ab%c"), "ab");
         let long = name(&[b"/", &[b'a'; 99][..]].concat(), 0);
         assert_eq!((long.length, long.end), (NAME_LIMIT, NAME_LIMIT + 1));
+    }
+
+    /// A name read character by character.
+    fn defined(data: &[u8], slash: usize) -> (Vec<u8>, usize) {
+        let (mut text, mut at) = (Vec::new(), slash + 1);
+        while text.len() < NAME_LIMIT {
+            let digits = data.get(at + 1..at + 3);
+            match (data.get(at), digits) {
+                (Some(b'#'), Some(digits)) if digits.iter().all(u8::is_ascii_hexdigit) => {
+                    text.push(digit(digits[0]) << 4 | digit(digits[1]));
+                    at += 2;
+                }
+                (Some(byte), _) if !is_space(*byte) && !b"()<>[]{}/%".contains(byte) => {
+                    text.push(*byte);
+                }
+                _ => break,
+            }
+            at += 1;
+        }
+        (text, at)
+    }
+
+    #[test]
+    fn names_of_any_octets() {
+        let mut random = fastrand::Rng::with_seed(6);
+        for round in 0..20_000 {
+            let octets = b"#A1f/ (%bcdeghijklm";
+            let most = random.usize(1..=octets.len());
+            let octet = |_| match round % 3 {
+                0 => random.u8(..),
+                1 => octets[random.usize(..most)],
+                _ => octets[octets.len() - random.usize(1..=most)],
+            };
+            let data: Vec<u8> = (0..round % 70).map(octet).collect();
+            let slash = round % 75 / 9;
+            let found = name(&data, slash);
+            assert_eq!(
+                (found.as_bytes().to_vec(), found.end),
+                defined(&data, slash)
+            );
+        }
     }
 
     #[test]
