@@ -86,9 +86,7 @@ impl Paint {
 
     /// Parses a CSS colour; `None` if it is not one.
     pub(crate) fn read(input: &mut Parser<'_>) -> Option<Self> {
-        match input.next().ok()?.clone() {
-            Token::Hash(hex) | Token::IDHash(hex) => hex_colour(hex.as_bytes()),
-            Token::Ident(name) => named(&name),
+        match input.next().ok()? {
             Token::Function(name) => {
                 let space = Space::of(&name.to_ascii_lowercase());
                 let numbers = input
@@ -96,6 +94,15 @@ impl Paint {
                 let numbers = numbers.ok()?;
                 space.map(|space| space.paint(&numbers).unwrap_or(Self::Unknown))
             }
+            token => Self::of_token(token),
+        }
+    }
+
+    /// The same of a token that is no function.
+    pub(super) fn of_token(token: &Token<'_>) -> Option<Self> {
+        match token {
+            Token::Hash(hex) | Token::IDHash(hex) => hex_colour(hex.as_bytes()),
+            Token::Ident(name) => named(name),
             _ => None,
         }
     }

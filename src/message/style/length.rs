@@ -20,30 +20,34 @@ pub(super) fn is_off(length: f32) -> bool {
     length <= -FAR || length.is_finite() && length >= 4.0 * FAR
 }
 
-/// Whether the length that follows is one of thousands of lines: no page is as high.
-pub(super) fn is_thousands(input: &mut Parser<'_>) -> bool {
-    let start = input.state();
-    let is = match input.next() {
-        Ok(Token::Percentage { unit_value, .. }) => *unit_value >= 10.0,
-        Ok(Token::Dimension { value, unit, .. }) => {
+/// Whether a length is one of thousands of lines: no page is as high.
+pub(super) fn is_thousands(length: &Token<'_>) -> bool {
+    match length {
+        Token::Percentage { unit_value, .. } => *unit_value >= 10.0,
+        Token::Dimension { value, unit, .. } => {
             let is = |known: &str| unit.eq_ignore_ascii_case(known);
             *value >= 10_000.0 && is("px")
                 || *value >= 1000.0 && ["vh", "em", "rem"].into_iter().any(is)
         }
         _ => false,
-    };
-    input.reset(&start);
-    is
+    }
 }
 
 /// A length in pixels, in a window of 1280 by 720. `auto` and `none` are infinite.
 pub(super) fn length(input: &mut Parser<'_>) -> Option<f32> {
     match input.next().ok()? {
+        Token::Function(name) if name.eq_ignore_ascii_case("calc") => sum(input),
+        token => length_of(token),
+    }
+}
+
+/// The same of a token that is no function.
+pub(super) fn length_of(token: &Token<'_>) -> Option<f32> {
+    match token {
         Token::Number { value, .. } => Some(*value),
         Token::Percentage { unit_value, .. } => Some(unit_value * 1280.0),
         Token::Dimension { value, unit, .. } => Some(value * unit_pixels(unit)?),
         Token::Ident(_) => Some(f32::INFINITY),
-        Token::Function(name) if name.eq_ignore_ascii_case("calc") => sum(input),
         _ => None,
     }
 }

@@ -110,8 +110,10 @@ pub(super) fn property(name: &str) -> Option<Property> {
         23 => &[("-webkit-text-fill-color", P::Text)],
         _ => &[],
     };
-    let found = known
-        .iter()
-        .find(|(known, _)| name.eq_ignore_ascii_case(known));
+    let first = name.as_bytes().first()?.to_ascii_lowercase();
+    let found = known.iter().find(|(known, _)| {
+        known.as_bytes().first() == Some(&first)
+            && (name == *known || name.eq_ignore_ascii_case(known))
+    });
     found.map(|(_, property)| *property)
 }

@@ -177,3 +177,119 @@ fn direction_and_display_are_read() {
     assert_eq!(style("mso-hide:all").no_outlook, Some(true));
     assert!(Declarations::of_attribute("border:0;line-height:1px").is_empty());
 }
+
+/// Declarations are read alike without a tokenizer where they are plain.
+#[track_caller]
+fn is_read_alike(css: &str) {
+    let there = Declarations::read(&mut Parser::new(css), &mut |_| false);
+    assert_eq!(Declarations::of_attribute(css), there, "{css:?}");
+    let block = format!("{css}}}");
+    if let Some((here, end)) = Declarations::of_plain_block(&block, 0) {
+        let there = Declarations::read(&mut Parser::new(&block[..end]), &mut |_| false);
+        assert_eq!(here, there, "{css:?}");
+    }
+}
+
+#[test]
+fn plain_declarations_are_read_as_any() {
+    for css in [
+        "color:red;width:0;/* a */height : 1PX ! important ;;top:-9999px",
+        "font-family:'a;b',\"c}d\";display:none",
+        "font-family:'a\n;display:none;';top:0",
+        "font-family:'a\\';display:none;';top:0",
+        "background:url(a;b) red;top:0",
+        "background:url(a'b;c);top:0;d:');left:0",
+        "background:url(a\\);top:0);left:0",
+        "background:#fff !important;color:rgb(1,2,3)!important",
+        "margin:0 auto;margin:1px 2px 3px 4px 5px;inset:1px #fff",
+        "margin:-600px 0 a(b;c) 0;margin:0 1e3px",
+        "width:1e3px;height:1e;width:1-2;opacity:-0;font-size:-1px",
+        "font-size:999999999999px;width:12345678901%;top:1.5px",
+        "(top:0;);left:0;top:0}left:1px;{right:0}bottom:0",
+        "a:/*;*/;top:0;b:/*;left:0",
+        "--a:{top:0};-a:b;1:2;-1:b;--:c;left:0",
+        "top!important:0;top:0!important!;left:!important;right:0 ! x",
+        "display:none x;display:block!important y;float:left(1);color:#ffg",
+        "display\0:none;display:n\0;top:0<!--;left:0-->",
+        "dis\\play:none;d\\69splay:none",
+    ] {
+        is_read_alike(css);
+    }
+}
+
+#[test]
+fn random_declarations_are_read_alike() {
+    let pieces = [
+        "display",
+        "color",
+        "width",
+        "margin",
+        "inset",
+        "background",
+        "font",
+        "font-size",
+        "float",
+        "border",
+        "top",
+        ":",
+        ":",
+        ":",
+        ";",
+        ";",
+        " ",
+        " ",
+        "none",
+        "LEFT",
+        "red",
+        "#fff",
+        "#ab",
+        "0",
+        "1px",
+        "-600px",
+        "50%",
+        "1e",
+        "1e3",
+        ".5em",
+        "-",
+        "--",
+        "auto",
+        "rgb(1,2,3)",
+        "a;b",
+        "!",
+        "!important",
+        "! IMPORTANT ",
+        "'",
+        "\"",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\\",
+        "/",
+        "/*",
+        "*/",
+        "url(",
+        "calc(1px - 9px)",
+        "<!--",
+        "-->",
+        "@a",
+        "\n",
+        "\u{c}",
+        "\0",
+        "é",
+        ",",
+        "|",
+        "+",
+        "*",
+    ];
+    let mut random = fastrand::Rng::with_seed(3);
+    for _ in 0..5000 {
+        let count = random.usize(1..20);
+        let css: String = (0..count)
+            .map(|_| pieces[random.usize(..pieces.len())])
+            .collect();
+        is_read_alike(&css);
+    }
+}
