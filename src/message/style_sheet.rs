@@ -7,8 +7,10 @@
 mod attribute_test;
 pub(crate) mod element_path;
 mod media;
+mod plain_rules;
 mod selector;
 mod selector_reader;
+mod simple_selectors;
 
 use cssparser::{
     AtRuleParser, CowRcStr, Delimiter, ParseError, Parser, ParserState, QualifiedRuleParser,
@@ -53,8 +55,22 @@ impl StyleSheets {
 
     /// Adds a sheet.
     pub(crate) fn add(&mut self, sheet: &str) {
-        let mut input = Parser::new(sheet);
-        self.rules(&mut input);
+        self.rules_from(sheet, 0, false);
+    }
+
+    /// Reads rules: plain ones here, others with a tokenizer.
+    fn rules_from(&mut self, sheet: &str, from: usize, is_in_block: bool) {
+        let mut at = from;
+        loop {
+            at = self.plain_rules(sheet, at, is_in_block);
+            let mut input = Parser::new(&sheet[at..]);
+            if StyleSheetParser::new(&mut input, self).next().is_none() {
+                return;
+            }
+            // If the rule is invalid, its block is still ahead.
+            input.skip_whitespace();
+            at += input.position().byte_index();
+        }
     }
 
     /// Whether a list of media queries, such as the `media` attribute of `<style>`, applies to a person at a desktop.
@@ -122,6 +138,12 @@ impl StyleSheets {
         while rules.next().is_some() {}
     }
 
+    /// Parses the selectors of a rule that is not nested.
+    fn selectors(&mut self, input: &mut Parser<'_>) -> Option<Vec<Selector>> {
+        let selectors = selector_reader::list(input, &mut self.tests, self.folds);
+        selectors.filter(|list| !list.iter().any(|one| one.is_relative))
+    }
+
     /// Parses the declarations of a rule and its nested rules (CSS Nesting).
     fn block(&mut self, selectors: Vec<Selector>, input: &mut Parser<'_>) {
         let declarations = Declarations::read(input, &mut |input| self.nested(&selectors, input));
@@ -180,9 +202,8 @@ impl<'i> QualifiedRuleParser<'i> for StyleSheets {
     type Error = ();
 
     fn parse_prelude(&mut self, input: &mut Parser<'i>) -> Result<Self::Prelude, ParseError<()>> {
-        let selectors = selector_reader::list(input, &mut self.tests, self.folds);
-        let selectors = selectors.filter(|list| !list.iter().any(|one| one.is_relative));
-        selectors.ok_or_else(ParseError::unexpected_token)
+        self.selectors(input)
+            .ok_or_else(ParseError::unexpected_token)
     }
 
     fn parse_block(

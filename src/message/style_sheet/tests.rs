@@ -139,3 +139,104 @@ fn selector_matching_is_limited() {
     }
     assert_eq!(left, 0);
 }
+
+/// Sheets are read alike without a tokenizer where they are plain.
+#[track_caller]
+fn is_read_alike(sheet: &str) {
+    let (mut here, mut there) = (StyleSheets::new(true), StyleSheets::new(true));
+    here.add(sheet);
+    there.rules(&mut Parser::new(sheet));
+    assert_eq!(format!("{here:?}"), format!("{there:?}"), "{sheet:?}");
+}
+
+#[test]
+fn plain_rules_are_read_as_any() {
+    for sheet in [
+        "p{color:red}.a .b.c,#d{top:0;left:1px}",
+        "p{color:red;}} .a{color:red} .b{top:0}",
+        "a:hover,b{top:0}a:bogus,b{top:0}h1+p{top:0}--a:b{}p{top:0}",
+        "@media print{p{top:0}}@media screen{p{top:0}@media all{b{top:0}}}",
+        "@media (a{}p{top:0}",
+        "@media screen{p{background:url(a;b})}}b{top:0}",
+        "@media screen{p{a:'}'}/*}*/[b='}']{top:0}}b{top:0}",
+        "@media screen{p{top:0",
+        "p{&.a{top:0}}@charset 'a';@media all{@charset 'a';b{top:0}}",
+        ".a..b{top:0}.c{}#1{top:0}.d,,.e{top:0}.f,{top:0}",
+    ] {
+        is_read_alike(sheet);
+    }
+    // Beyond its limit on nested blocks, cssparser reads their content as if it were not nested.
+    for depth in 70..80 {
+        let nested = format!("{}p{{color:rgb(1,2,3)", "@media all{".repeat(depth));
+        is_read_alike(&format!("{nested}}}{}b{{top:0}}", "}".repeat(depth)));
+    }
+}
+
+#[test]
+fn random_sheets_are_read_alike() {
+    let pieces = [
+        ".a",
+        "#b",
+        "p",
+        "*",
+        "a:hover",
+        "td",
+        " ",
+        " ",
+        ",",
+        ">",
+        "+",
+        "[x='}']",
+        ":not(.a)",
+        "{",
+        "{",
+        "}",
+        "}",
+        ";",
+        ":",
+        "top:0",
+        "color:red",
+        "border:0;",
+        "{display:none}",
+        "{}",
+        "{top:1px;left:2px!important}",
+        "{background:url(a;b)}",
+        "{a:b;p{top:0}}",
+        "{&.c{top:0}}",
+        "@media screen{",
+        "@media print{",
+        "@media (max-width:600px){",
+        "@media",
+        "@charset 'x';",
+        "@import url(x);",
+        "@font-face{a:b}",
+        "@supports (top:0){",
+        "@layer a{",
+        "(",
+        ")",
+        "[",
+        "]",
+        "'",
+        "\"",
+        "\\",
+        "/*",
+        "*/",
+        "<!--",
+        "-->",
+        "--a:",
+        "\0",
+        "\n",
+        "é",
+        "!",
+        "/",
+        "&",
+    ];
+    let mut random = fastrand::Rng::with_seed(5);
+    for _ in 0..3000 {
+        let count = random.usize(1..25);
+        let sheet: String = (0..count)
+            .map(|_| pieces[random.usize(..pieces.len())])
+            .collect();
+        is_read_alike(&sheet);
+    }
+}
