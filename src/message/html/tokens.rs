@@ -186,8 +186,23 @@ impl Tokens<'_> {
     }
 
     /// The name of a tag or an attribute, in lower case, and where it ends: at the first octet of these kinds.
-    #[inline]
+    #[inline(always)]
     fn name(&mut self, begin: usize, ends: u8) -> Result<(Piece, usize), Stop> {
+        let octets = self.source.as_bytes();
+        let mut end = begin;
+        // Most names are short, and in lower case.
+        while let Some(octet) = octets.get(end) {
+            match IN_NAME[usize::from(*octet)] {
+                0 => end += 1,
+                kind if kind & ends != 0 => return Ok((Piece::Source(begin..end), end)),
+                _ => break,
+            }
+        }
+        self.any_name(begin, ends)
+    }
+
+    /// The same of any name.
+    fn any_name(&mut self, begin: usize, ends: u8) -> Result<(Piece, usize), Stop> {
         let rest = &self.source.as_bytes()[begin..];
         let mut kinds = 0;
         let length = rest.iter().position(|octet| {
