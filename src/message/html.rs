@@ -196,7 +196,7 @@ struct Tag {
     element: Element,
     /// Styles from presentational attributes, and from `style`.
     hints: Style,
-    style: Declarations,
+    style: Option<Declarations>,
     /// A bit for each attribute seen: the first of a name counts.
     seen: u32,
     /// Whether its width or height makes an image a spacer, and whether it is no larger than a dot.

@@ -29,6 +29,9 @@ const SELECTORS: usize = 20_000;
 /// Limit on the selectors of a nested rule.
 const NESTED: usize = 64;
 
+/// The selectors that match an element: their specificities and numbers.
+pub(crate) type Matching = Vec<(u32, usize)>;
+
 /// All style sheets of a page.
 #[derive(Debug, Default)]
 pub(crate) struct StyleSheets {
@@ -103,15 +106,15 @@ impl StyleSheets {
         self.tests.passed(name, value, tokens);
     }
 
-    /// The declarations for the last element of a path, the weakest first. Each comparison takes a step; without steps
+    /// Finds the rules for the last element of a path, the weakest first. Each comparison takes a step; without steps
     /// left, nothing matches.
     pub(crate) fn of_element(
         &self,
         element: &[Token],
         path: &ElementPath,
         left: &mut Steps,
-    ) -> Vec<&Declarations> {
-        let mut matching: Vec<(u32, usize)> = Vec::new();
+        matching: &mut Matching,
+    ) {
         let keyed = element.iter().filter_map(|token| self.by_key.get(token));
         for candidates in keyed.chain([&self.without_key]) {
             for &number in candidates {
@@ -127,10 +130,13 @@ impl StyleSheets {
         }
         matching.sort_unstable();
         matching.dedup();
-        let declarations = matching
+    }
+
+    /// The declarations of these rules.
+    pub(crate) fn declarations(&self, matching: &Matching) -> impl Iterator<Item = &Declarations> {
+        matching
             .iter()
-            .map(|(_, number)| &self.declarations[self.selectors[*number].1]);
-        declarations.collect()
+            .map(|(_, number)| &self.declarations[self.selectors[*number].1])
     }
 
     fn rules(&mut self, input: &mut Parser<'_>) {

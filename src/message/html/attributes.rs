@@ -11,6 +11,65 @@ use crate::message::visible_text::cut;
 const DOT: u32 = 4;
 
 impl Attribute {
+    /// The attribute of this name, of an element; looked up by length first, because most names are none of these.
+    fn named(name: &[u8], tag: Name) -> Self {
+        match name.len() {
+            2 => match name {
+                b"id" => Self::Id,
+                _ => Self::Other,
+            },
+            3 => match name {
+                b"src" => Self::Link { anchor: false },
+                b"dir" => Self::Direction,
+                b"alt" if tag == Name::IMG => Self::Alternative,
+                _ => Self::Other,
+            },
+            4 => match name {
+                b"href" if tag == Name::BASE => Self::Base,
+                b"href" => Self::Link {
+                    anchor: matches!(tag, Name::A | Name::AREA),
+                },
+                b"text" if tag == Name::BODY => Self::TextColour,
+                b"size" if tag == Name::FONT => Self::FontSize,
+                b"type" if tag == Name::INPUT => Self::InputType,
+                b"type" if tag == Name::STYLE => Self::StyleType,
+                _ => Self::Other,
+            },
+            5 => match name {
+                b"style" => Self::Style,
+                b"class" => Self::Class,
+                b"width" => Self::Measure,
+                b"color" if tag == Name::FONT => Self::TextColour,
+                b"media" if tag == Name::STYLE => Self::Media,
+                _ => Self::Other,
+            },
+            6 => match name {
+                b"height" => Self::Measure,
+                b"action" => Self::Action,
+                _ => Self::Other,
+            },
+            7 => match name {
+                b"bgcolor" => Self::Ground,
+                b"content" if tag == Name::META => Self::Content,
+                _ => Self::Other,
+            },
+            8 => match name {
+                b"encoding" if tag == Name::ANNOTATION_XML => Self::Encoding,
+                _ => Self::Other,
+            },
+            10 => match name {
+                b"xlink:href" => Self::Link {
+                    anchor: matches!(tag, Name::A | Name::AREA),
+                },
+                b"background" => Self::Link { anchor: false },
+                b"formaction" => Self::Action,
+                b"http-equiv" => Self::HttpEquiv,
+                _ => Self::Other,
+            },
+            _ => Self::Other,
+        }
+    }
+
     /// A bit for each attribute whose first occurrence counts.
     fn bit(self) -> u32 {
         match self {
@@ -30,45 +89,18 @@ impl Reader<'_, '_> {
     pub(super) fn attribute_begins(&mut self, name: &str) {
         let tag = self.tag.element.name;
         self.tag.has_more = true;
-        self.attribute = match name.as_bytes() {
-            b"href" if tag == Name::BASE => Attribute::Base,
-            b"href" | b"xlink:href" => Attribute::Link {
-                anchor: matches!(tag, Name::A | Name::AREA),
-            },
-            b"src" | b"background" => Attribute::Link { anchor: false },
-            b"action" | b"formaction" => Attribute::Action,
-            b"style" => Attribute::Style,
-            b"class" => Attribute::Class,
-            b"id" => Attribute::Id,
-            b"dir" => Attribute::Direction,
-            b"bgcolor" => Attribute::Ground,
-            b"color" if tag == Name::FONT => Attribute::TextColour,
-            b"text" if tag == Name::BODY => Attribute::TextColour,
-            b"width" | b"height" => Attribute::Measure,
-            b"size" if tag == Name::FONT => Attribute::FontSize,
-            b"type" if tag == Name::INPUT => Attribute::InputType,
-            b"alt" if tag == Name::IMG => Attribute::Alternative,
-            b"http-equiv" => Attribute::HttpEquiv,
-            b"content" if tag == Name::META => Attribute::Content,
-            b"media" if tag == Name::STYLE => Attribute::Media,
-            b"type" if tag == Name::STYLE => Attribute::StyleType,
-            b"encoding" if tag == Name::ANNOTATION_XML => Attribute::Encoding,
-            b"hidden" => {
-                self.tag.hints.display = Some(Display::Nothing);
-                Attribute::Other
-            }
-            _ => Attribute::Other,
-        };
-        match name.as_bytes() {
-            b"src" => self.tag.has_source = true,
-            b"open" => self.tag.is_open = true,
-            b"background" => {
-                let hints = &mut self.tag.hints;
-                (hints.picture, hints.picture_file) = (Some(true), Some(true));
-            }
+        self.attribute = Attribute::named(name.as_bytes(), tag);
+        let hints = &mut self.tag.hints;
+        match name.len() {
+            3 if name == "src" => self.tag.has_source = true,
+            4 if name == "open" => self.tag.is_open = true,
             // Browsers show links in blue, whatever the colour around them.
-            b"href" if tag == Name::A => {
-                self.tag.hints.text = self.tag.hints.text.over(Paint::Rgb([0, 0, 238]));
+            4 if tag == Name::A && name == "href" => {
+                hints.text = hints.text.over(Paint::Rgb([0, 0, 238]));
+            }
+            6 if name == "hidden" => hints.display = Some(Display::Nothing),
+            10 if name == "background" => {
+                (hints.picture, hints.picture_file) = (Some(true), Some(true));
             }
             _ => {}
         }
@@ -182,7 +214,7 @@ impl Reader<'_, '_> {
         self.traits.red |= style.text.is_red();
         self.traits.loud_ground |= style.ground.is_loud();
         let is_drawn = style.picture_file == Some(true);
-        self.tag.style = declared;
+        self.tag.style = Some(declared);
         if is_drawn && let Some(target) = url_in(value) {
             self.link(&target, false);
         }

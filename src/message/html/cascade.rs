@@ -10,8 +10,8 @@ use foldhash::HashMap;
 use crate::message::blocks;
 use crate::message::charset::as_utf_8;
 use crate::message::style::{CustomProperties, Declarations, Display, Style, uses_any};
-use crate::message::style_sheet::StyleSheets;
 use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
+use crate::message::style_sheet::{Matching, StyleSheets};
 use crate::message::visible_text::cut;
 use crate::message::work::Work;
 
@@ -59,6 +59,7 @@ pub(super) struct Cascade {
     is_known: bool,
     attributes: HashMap<Box<[u8]>, Declarations>,
     tokens: Vec<Token>,
+    matching: Matching,
     attribute_name: String,
     /// How many of the tag's attributes selectors were matched against.
     tested: usize,
@@ -204,17 +205,13 @@ impl Cascade {
     }
 
     fn test(&mut self, value: &str) {
-        self.tested += 1;
-        if self.tested > TOKENS {
-            return;
-        }
-        let value = cut(value, REMEMBERED_LENGTH);
-        if let Some(sheets) = self
-            .sheets
-            .as_ref()
-            .filter(|sheets| sheets.tests_attributes())
-        {
-            sheets.attribute(&self.attribute_name, value, &mut self.tokens);
+        let sheets = self.sheets.as_ref();
+        if let Some(sheets) = sheets.filter(|sheets| sheets.tests_attributes()) {
+            self.tested += 1;
+            if self.tested <= TOKENS {
+                let value = cut(value, REMEMBERED_LENGTH);
+                sheets.attribute(&self.attribute_name, value, &mut self.tokens);
+            }
         }
     }
 
@@ -275,28 +272,31 @@ impl Cascade {
     pub(super) fn style(
         &mut self,
         hints: &Style,
-        own: &Declarations,
+        own: Option<&Declarations>,
         path: &ElementPath,
         work: &Work<'_>,
     ) -> Style {
         let mut style = *hints;
-        let mut declarations = Vec::new();
+        self.matching.clear();
         if let Some(sheets) = self.sheets.as_ref().filter(|_| !self.tokens.is_empty()) {
             let before = STEPS.saturating_sub(self.steps_taken);
             let mut left = before;
-            declarations = sheets.of_element(&self.tokens, path, &mut left);
+            sheets.of_element(&self.tokens, path, &mut left, &mut self.matching);
             self.steps_taken += before - left;
             work.spend(STEP_WORK * (before - left));
         }
-        declarations
-            .iter()
-            .for_each(|found| style.add(&found.normal));
-        style.add(&own.normal);
-        let important = declarations
-            .iter()
-            .filter_map(|found| found.important.as_ref());
+        // Most elements match nothing, and most have no style of their own.
+        let matching = || {
+            let sheets = self.sheets.iter();
+            sheets.flat_map(|sheets| sheets.declarations(&self.matching))
+        };
+        matching().for_each(|found| style.add(&found.normal));
+        if let Some(own) = own {
+            style.add(&own.normal);
+        }
+        let important = matching().filter_map(|found| found.important.as_ref());
         important.for_each(|found| style.add(found));
-        if let Some(important) = &own.important {
+        if let Some(important) = own.and_then(|own| own.important.as_ref()) {
             style.add(important);
         }
         if style.floats_right == Some(true) && style.display != Some(Display::Nothing) {

@@ -152,7 +152,8 @@ impl Reader<'_, '_> {
             return None;
         }
         let (tag, path) = (&self.tag, &self.open.path);
-        Some(self.cascade.style(&tag.hints, &tag.style, path, self.work))
+        let own = tag.style.as_ref();
+        Some(self.cascade.style(&tag.hints, own, path, self.work))
     }
 
     /// The effect of element names alone.

@@ -25,7 +25,9 @@ fn hides(sheet: &str, folds: bool) -> bool {
     sheets.attribute("class", "a b", &mut element);
     sheets.attribute("href", "https://x.example", &mut element);
     let mut style = crate::message::style::Style::default();
-    for declarations in sheets.of_element(&element, &path, &mut 1000) {
+    let mut matching = Matching::new();
+    sheets.of_element(&element, &path, &mut 1000, &mut matching);
+    for declarations in sheets.declarations(&matching) {
         style.add(&declarations.normal);
     }
     style.display == Some(crate::message::style::Display::Nothing)
@@ -135,7 +137,7 @@ fn selector_matching_is_limited() {
     }
     let mut left = 100_000;
     for _ in 0..100 {
-        let _ = sheets.of_element(&[z], &path, &mut left);
+        sheets.of_element(&[z], &path, &mut left, &mut Matching::new());
     }
     assert_eq!(left, 0);
 }
