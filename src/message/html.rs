@@ -134,6 +134,8 @@ fn read_with<'w, 's>(
 impl Page {
     /// Adds what only Outlook shows, if it differs from the page.
     fn add_outlook(&mut self, outlook: Self, limit: usize) {
+        // What only pushes has no letters.
+        self.traits.pushed_far |= outlook.traits.pushed_far;
         let seen = shown::words(&self.text.text);
         if shown::new_letters(&outlook.text.text, &seen) < OUTLOOK_LETTERS {
             return;
@@ -146,7 +148,6 @@ impl Page {
         self.traits.passwords += outlook.traits.passwords;
         self.traits.images += outlook.traits.images;
         self.traits.backgrounds += outlook.traits.backgrounds;
-        self.traits.pushed_far |= outlook.traits.pushed_far;
     }
 }
 
@@ -389,7 +390,6 @@ impl<'w, 's> Reader<'w, 's> {
         self.end_anchor();
         self.close_from(0);
         self.cascade.end_sheet();
-        self.traits.pushed_far |= self.cascade.has_thousands(self.work);
     }
 
     fn end_anchor(&mut self) {
@@ -412,6 +412,7 @@ impl<'w, 's> Reader<'w, 's> {
     fn finish(self) -> (Page, Cascade) {
         let mut traits = self.traits;
         traits.sheets_unread = self.cascade.is_exhausted();
+        traits.pushed_far = self.cascade.is_tall();
         let text = self.shown.finish(&mut traits, self.work);
         let page = Page {
             text,

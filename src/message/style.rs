@@ -10,11 +10,13 @@ pub(crate) mod plain;
 mod property;
 mod shape;
 mod simple_value;
+mod tall;
 mod text_style;
 mod value;
 
 pub(crate) use colour::Paint;
 pub(crate) use custom_property::{CustomProperties, uses_any};
+pub(crate) use tall::is_tall;
 pub(crate) use text_style::{Display, Size, Style, UnicodeBidi};
 
 use cssparser::{Delimiter, ParseError, Parser, Token};
@@ -168,11 +170,6 @@ impl Declarations {
         } else {
             self.normal.add(style);
         }
-    }
-
-    /// Whether they make an element thousands of lines high, or push it so far down.
-    pub(crate) fn has_thousands(&self) -> bool {
-        self.normal.is_thousands || self.important.as_ref().is_some_and(|it| it.is_thousands)
     }
 
     /// Whether nothing was declared that matters here.

@@ -44,7 +44,6 @@ pub(crate) struct StyleSheets {
     by_key: HashesMap<Vec<usize>>,
     without_key: Vec<usize>,
     declarations: Vec<Declarations>,
-    has_thousands: bool,
 }
 
 impl StyleSheets {
@@ -79,11 +78,6 @@ impl StyleSheets {
     /// Whether a list of media queries, such as the `media` attribute of `<style>`, applies to a person at a desktop.
     pub(crate) fn is_for_desktop(media: &str) -> bool {
         media::applies(&mut Parser::new(media))
-    }
-
-    /// Whether a rule makes elements thousands of lines high, or pushes them so far down.
-    pub(crate) fn has_thousands(&self) -> bool {
-        self.has_thousands
     }
 
     /// Whether there are no rules that matter.
@@ -185,7 +179,6 @@ impl StyleSheets {
         if declarations.is_empty() {
             return;
         }
-        self.has_thousands |= declarations.has_thousands();
         for selector in selectors {
             let number = self.selectors.len();
             if number == SELECTORS {

@@ -188,7 +188,7 @@ pub(super) const FACTS: &[Fact] = &[
     .of_pages(),
     Fact::holds(
         "page-pushes-far-down",
-        "HTML that moves content thousands of lines down, or leaves as much room: 10,000 pixels, 1,000 em, rem or vh, or 1,000 %.",
+        "HTML whose styles or scripts name a height, or a margin or a padding at the top, of thousands of lines: 10,000 pixels, 1,000 em, rem or vh, or 1,000 %.",
         |mail| any_page(mail, |traits| traits.pushed_far),
     )
     .of_pages(),

@@ -209,7 +209,6 @@ impl Reader<'_, '_> {
     fn style(&mut self, value: &[u8]) {
         let declared = self.cascade.style_attribute(value, self.work);
         let style: &Style = &declared.normal;
-        self.traits.pushed_far |= declared.has_thousands();
         self.traits.pushed_down |= style.pushes;
         self.traits.red |= style.text.is_red();
         self.traits.loud_ground |= style.ground.is_loud();

@@ -9,7 +9,7 @@ use foldhash::HashMap;
 
 use crate::message::blocks;
 use crate::message::charset::as_utf_8;
-use crate::message::style::{CustomProperties, Declarations, Display, Style, uses_any};
+use crate::message::style::{CustomProperties, Declarations, Display, Style, is_tall, uses_any};
 use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
 use crate::message::style_sheet::{Matching, StyleSheets};
 use crate::message::visible_text::cut;
@@ -68,6 +68,7 @@ pub(super) struct Cascade {
     /// The sheets that use custom properties, in case elements set these later.
     with_properties: String,
     steps_taken: u64,
+    is_tall: bool,
 }
 
 impl Cascade {
@@ -81,6 +82,7 @@ impl Cascade {
             waiting: self.with_properties + &self.waiting,
             properties: self.properties,
             is_known: true,
+            is_tall: self.is_tall,
             ..Self::default()
         }
     }
@@ -108,6 +110,7 @@ impl Cascade {
 
     /// Takes text of an element that is not rendered; it may be a style sheet.
     pub(super) fn sheet_text(&mut self, text: &str) {
+        self.is_tall = self.is_tall || is_tall(text);
         if let Some(sheet) = &mut self.sheet {
             sheet.push_str(text);
         }
@@ -148,10 +151,9 @@ impl Cascade {
         }
     }
 
-    /// Whether a sheet makes elements thousands of lines high, or pushes them so far down.
-    pub(super) fn has_thousands(&mut self, work: &Work<'_>) -> bool {
-        self.read_sheets(work);
-        self.sheets.as_ref().is_some_and(StyleSheets::has_thousands)
+    /// Whether a sheet, a style attribute or a script pushes content thousands of lines down.
+    pub(super) fn is_tall(&self) -> bool {
+        self.is_tall
     }
 
     /// Whether there may be selectors to match against.
@@ -242,6 +244,7 @@ impl Cascade {
         }
         let text = as_utf_8(value);
         let text = work.beginning(&text, SHEET_WORK);
+        self.is_tall = self.is_tall || is_tall(text);
         if self.properties.collect(text, |_| true) {
             self.is_late |= !self.with_properties.is_empty();
             // These were substituted with the old values.

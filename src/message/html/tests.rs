@@ -373,6 +373,37 @@ fn text_in_the_colour_of_its_background_is_read_if_it_is_most_of_the_page() {
 }
 
 #[test]
+fn what_pushes_content_far_down_is_seen_in_sheets_scripts_and_comments() {
+    for source in [
+        "<style>@scope{.low{margin-top:470500px}}</style>",
+        "<script>x='<p style=\"height:10000vh\">'</script>",
+        "<!--[if mso]><p style='height:10000px'></p><![endif]-->",
+        "<p>x<style>p{padding-top: 1000em}",
+    ] {
+        assert!(page_of(source, LIMITS).traits.pushed_far, "{source}");
+    }
+    for source in [
+        "<style media=print>p{height:10000px}</style>",
+        "<p>height:10000px",
+        "<!--p{height:10000px}-->",
+    ] {
+        assert!(!page_of(source, LIMITS).traits.pushed_far, "{source}");
+    }
+}
+
+#[test]
+fn a_sheet_at_the_end_outranks_one_with_custom_properties() {
+    let shown = |first: &str, last: &str| {
+        let source = format!(
+            "<style>i{{top:var(--c)}}p{{{first}}}</style><p>x</p><style>p{{{last}}}</style>"
+        );
+        page_of(&source, LIMITS).text.text
+    };
+    assert_eq!(shown("display:none", "display:block"), "x");
+    assert_eq!(shown("display:block", "display:none"), "");
+}
+
+#[test]
 fn page_traits_are_collected() {
     let source = "<meta http-equiv=Refresh content='0; URL=http://a.example'><xq><img src=a>\
         <img width=1 src=b><form action=mailto:a@b><input type=Password><script></script>";
@@ -381,9 +412,9 @@ fn page_traits_are_collected() {
         <td bgcolor=yellow style='margin-top:99999px'>";
     let of_poster = page_of(poster, LIMITS).traits;
     assert!(of_poster.centered && of_poster.image_first && of_poster.large && of_poster.red);
-    assert!(of_poster.loud_ground && of_poster.pushed_down);
+    assert!(of_poster.loud_ground && of_poster.pushed_down && of_poster.pushed_far);
     assert_eq!(of_poster.split_words, 1);
-    assert!(!traits.centered && !traits.image_first && !traits.pushed_down);
+    assert!(!traits.centered && !traits.image_first && !traits.pushed_down && !traits.pushed_far);
     assert_eq!(traits.refresh.as_deref(), Some("http://a.example"));
     assert_eq!((traits.images, traits.passwords, traits.scripts), (1, 1, 1));
     assert_eq!((traits.unknown, &*traits.unknown_name), (1, "xq"));

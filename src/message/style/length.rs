@@ -20,19 +20,6 @@ pub(super) fn is_off(length: f32) -> bool {
     length <= -FAR || length.is_finite() && length >= 4.0 * FAR
 }
 
-/// Whether a length is one of thousands of lines: no page is as high.
-pub(super) fn is_thousands(length: &Token<'_>) -> bool {
-    match length {
-        Token::Percentage { unit_value, .. } => *unit_value >= 10.0,
-        Token::Dimension { value, unit, .. } => {
-            let is = |known: &str| unit.eq_ignore_ascii_case(known);
-            *value >= 10_000.0 && is("px")
-                || *value >= 1000.0 && ["vh", "em", "rem"].into_iter().any(is)
-        }
-        _ => false,
-    }
-}
-
 /// A length in pixels, in a window of 1280 by 720. `auto` and `none` are infinite.
 pub(super) fn length(input: &mut Parser<'_>) -> Option<f32> {
     match input.next().ok()? {

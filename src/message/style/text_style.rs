@@ -57,8 +57,6 @@ macro_rules! style {
             pub(crate) ground: Paint,
             /// It pushes what follows far down, out of view.
             pub(crate) pushes: bool,
-            /// It is thousands of lines high, or pushes what follows so far down.
-            pub(crate) is_thousands: bool,
         }
 
         impl Style {
@@ -68,7 +66,6 @@ macro_rules! style {
                 self.text = other.text.over(self.text);
                 self.ground = other.ground.over(self.ground);
                 self.pushes |= other.pushes;
-                self.is_thousands |= other.is_thousands;
             }
         }
     };

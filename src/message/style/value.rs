@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use cssparser::{Parser, Token};
 
 use super::colour::{Paint, UNSEEN};
-use super::length::{FAR, is_nothing, is_off, is_thousands, length, length_of, sum, unit_pixels};
+use super::length::{FAR, is_nothing, is_off, length, length_of, sum, unit_pixels};
 use super::property::Property;
 use super::shape::{clips, filters, transform};
 use super::simple_value::Components;
@@ -23,8 +23,6 @@ pub(super) trait First {
     fn word<T>(&mut self, read: impl FnOnce(&str) -> Option<T>) -> Option<T>;
     fn number(&mut self) -> Option<f32>;
     fn length(&mut self) -> Option<f32>;
-    /// Whether it is a length of thousands of lines; it is not read yet then.
-    fn is_thousands(&mut self) -> bool;
     fn size(&mut self) -> Option<Size>;
     fn paint(&mut self) -> Option<Paint>;
 }
@@ -40,13 +38,6 @@ impl First for Parser<'_> {
 
     fn length(&mut self) -> Option<f32> {
         length(self)
-    }
-
-    fn is_thousands(&mut self) -> bool {
-        let start = self.state();
-        let is = self.next().is_ok_and(is_thousands);
-        self.reset(&start);
-        is
     }
 
     fn size(&mut self) -> Option<Size> {
@@ -83,10 +74,6 @@ impl First for &Token<'_> {
 
     fn length(&mut self) -> Option<f32> {
         length_of(self)
-    }
-
-    fn is_thousands(&mut self) -> bool {
-        is_thousands(self)
     }
 
     fn size(&mut self) -> Option<Size> {
@@ -182,10 +169,7 @@ fn read_first(property: Property, first: &mut impl First, style: &mut Style) {
         P::Text => style.text = first.paint().unwrap_or_default(),
         P::Ground => style.ground = first.paint().unwrap_or_default(),
         P::Overflow => style.cuts = first.word(|word| Some(matches!(word, "hidden" | "clip"))),
-        P::Height => {
-            style.is_thousands = first.is_thousands();
-            style.flat = first.length().map(is_nothing);
-        }
+        P::Height => style.flat = first.length().map(is_nothing),
         P::MaxHeight => style.flat_at_most = first.length().map(is_nothing),
         P::Width => style.narrow = first.length().map(is_nothing),
         P::MaxWidth => style.narrow_at_most = first.length().map(is_nothing),
@@ -202,10 +186,7 @@ fn read_first(property: Property, first: &mut impl First, style: &mut Style) {
         P::Bottom => style.off_bottom = first.length().map(is_off),
         P::Indent => style.off_indent = first.length().map(|length| length <= -FAR),
         P::MarginLeft => style.off_margin = first.length().map(|length| length <= -FAR),
-        P::MarginTop | P::Padding => {
-            style.is_thousands = first.is_thousands();
-            style.pushes = first.length().as_ref().is_some_and(is_far);
-        }
+        P::MarginTop | P::Padding => style.pushes = first.length().as_ref().is_some_and(is_far),
         P::Scale => style.shrunk = first.number().map(|scale| scale.abs() <= UNSEEN),
         P::MsoHide => {
             style.no_outlook = first.word(|word| Some(word == "all" || word == "screen"));
