@@ -4,17 +4,20 @@
 //! out, the work for the others is counted by their pixels before they are decoded, and of an animation only the first
 //! picture is read. Most pictures have no code, which is seen before rqrr looks for one.
 
+mod bitmap;
 mod decoders;
 mod finder_patterns;
 mod threshold;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
-use rqrr::BitGrid;
+use rqrr::{BitGrid, PreparedImage};
 
 use crate::message::decode::{self, Encoding};
 use crate::message::file_type::FileType;
 use crate::message::work::Work;
+use bitmap::{Bitmap, Reads};
 
 /// A message with more pictures is not searched.
 pub(super) const PICTURES: usize = 2;
@@ -31,6 +34,11 @@ const SMALLEST: usize = 60;
 
 /// Units of work per pixel, to decode it and to look for a code.
 const PIXEL_WORK: u64 = 30;
+
+/// How often rqrr may read a pixel of a picture, and units of work for each time beyond once: real codes take five to eight times
+/// as many reads as the picture has pixels.
+const READS: u64 = 24 << 20;
+const READ_WORK: u64 = 1;
 
 /// Units of work to read a code, and per module of it: the smallest take three milliseconds, the largest forty.
 const CODE_WORK: u64 = 3_000_000;
@@ -116,18 +124,22 @@ impl Picture {
     /// The links in its codes.
     fn links(mut self, work: &Work<'_>) -> Vec<String> {
         threshold::apply(self.width, &mut self.shades);
-        if !finder_patterns::has_three(self.width, &self.shades) {
+        if !finder_patterns::may_be_code(self.width, &mut self.shades) {
             return Vec::new();
         }
-        let found = self.codes(work).into_iter();
+        let reads = Reads::new(READS);
+        let found = catch_unwind(AssertUnwindSafe(|| self.codes(&reads, work)));
+        let again = reads.made().saturating_sub(self.shades.len() as u64);
+        // Its result does not matter: what was read has been paid for by time.
+        work.spend(READ_WORK * again);
+        let found = found.unwrap_or_default().into_iter();
         found.filter(|text| is_link(text)).collect()
     }
 
     /// The texts of its codes.
-    fn codes(&self, work: &Work<'_>) -> Vec<String> {
-        let is_dark = |x: usize, y: usize| self.shades[y * self.width + x] > 0;
-        let mut prepared =
-            rqrr::PreparedImage::prepare_from_bitmap(self.width, self.height, is_dark);
+    fn codes(&self, reads: &Rc<Reads>, work: &Work<'_>) -> Vec<String> {
+        let bitmap = Bitmap::new(self.width, &self.shades, reads.clone());
+        let mut prepared = PreparedImage::without_preparation(bitmap);
         let codes = prepared.detect_grids().into_iter().take(CODES);
         let codes = codes.take_while(|code| {
             let modules = code.grid.size() as u64;

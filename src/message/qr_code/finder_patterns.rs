@@ -1,21 +1,53 @@
 //! Counts what may be finder patterns (ISO/IEC 18004, section 6.3.3): the squares in three corners of a code.
 //!
-//! In: the dark and light pixels of a picture; out: whether it has as many finder patterns as a code. The conditions are
-//! those of rqrr, which finds no code in a picture with fewer: runs of 1:1:3:1:1 dark and light pixels in a row, the first
+//! In: the dark and light pixels of a picture; out: whether it has as many finder patterns as a code; too many are taken out. The
+//! conditions are those of rqrr, which finds no code in a picture with fewer: runs of 1:1:3:1:1 dark and light pixels in a row, the first
 //! and the last of one area, the middle of another that is not much smaller or larger than they.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 /// Finder patterns of a code.
 const OF_CODE: usize = 3;
 
-/// Whether a picture with rows of this width, at most 65,535, may have a code; 1 is dark, 0 is light.
-pub(super) fn has_three(width: usize, pixels: &[u8]) -> bool {
-    let mut rows = Rows::default();
-    for row in pixels.chunks_exact(width.max(1)) {
-        rows.add(row);
+/// So many finder patterns are looked at, the largest first: four codes have twelve, and rqrr's time grows with the third
+/// power of their number.
+const MOST: usize = 40;
+
+/// Whether a picture with rows of this width, at most 65,535, may have a code; 1 is dark, 0 is light. Of too many finder patterns
+/// the middles of the smaller ones are made light: what remains of them is none.
+pub(super) fn may_be_code(width: usize, pixels: &mut [u8]) -> bool {
+    let rows = Rows::of(width, pixels);
+    let mut patterns = rows.patterns();
+    if patterns.rings.len() > MOST {
+        let smaller = patterns.smaller();
+        rows.lighten(&smaller, &mut patterns.areas, width, pixels);
     }
-    rows.candidates.len() >= OF_CODE && rows.has_three_areas()
+    patterns.rings.len() >= OF_CODE
+}
+
+/// The finder patterns of a picture.
+#[derive(Default)]
+struct Patterns {
+    areas: Areas,
+    /// The first run of each one's outer area.
+    rings: Vec<usize>,
+}
+
+impl Patterns {
+    /// Those that are not looked at: all but the largest, and of these such as may belong to one code. Smaller ones beside them
+    /// would take them for those of a code of theirs.
+    fn smaller(&self) -> Vec<usize> {
+        let sizes = &self.areas.sizes;
+        let mut rings = self.rings.clone();
+        rings.sort_by_key(|ring| (Reverse(sizes[*ring]), *ring));
+        let least = rings.get(OF_CODE - 1).map_or(0, |ring| sizes[*ring] / 2);
+        let looked_at = rings.iter().take(MOST);
+        let looked_at = looked_at.take_while(|ring| sizes[**ring] >= least);
+        let mut smaller = rings.split_off(looked_at.count());
+        smaller.sort_unstable();
+        smaller
+    }
 }
 
 /// The runs of dark pixels of a picture, row by row.
@@ -42,21 +74,47 @@ impl Rows {
         }
     }
 
-    /// Whether three candidates are of different areas.
-    fn has_three_areas(&self) -> bool {
+    fn of(width: usize, pixels: &[u8]) -> Self {
+        let mut rows = Self::default();
+        for row in pixels.chunks_exact(width.max(1)) {
+            rows.add(row);
+        }
+        rows
+    }
+
+    /// The finder patterns among the candidates.
+    fn patterns(&self) -> Patterns {
+        let mut patterns = Patterns::default();
+        if self.candidates.len() < OF_CODE {
+            return patterns;
+        }
         let mut areas = Areas::of(self);
-        let mut rings = Vec::with_capacity(OF_CODE);
+        let mut is_ring = vec![false; areas.sizes.len()];
         for edge in &self.candidates {
             let last = edge / 2;
             let ring = areas.root(last);
-            if !rings.contains(&ring) && areas.is_pattern(last) {
-                rings.push(ring);
-            }
-            if rings.len() == OF_CODE {
-                return true;
+            if !is_ring[ring] && areas.is_pattern(last) {
+                is_ring[ring] = true;
+                patterns.rings.push(ring);
             }
         }
-        false
+        patterns.areas = areas;
+        patterns
+    }
+
+    /// Makes the middles of patterns light, of which the rings are in order.
+    fn lighten(&self, rings: &[usize], areas: &mut Areas, width: usize, pixels: &mut [u8]) {
+        let mut row = 0;
+        for edge in &self.candidates {
+            while self.ends[row] <= *edge {
+                row += 1;
+            }
+            if rings.binary_search(&areas.root(edge / 2)).is_ok() {
+                let middle = self.edges[edge - 2]..self.edges[edge - 1];
+                let start = row * width;
+                pixels[start + usize::from(middle.start)..start + usize::from(middle.end)].fill(0);
+            }
+        }
     }
 }
 
@@ -93,6 +151,7 @@ fn is_in_proportion(edges: &[u16]) -> bool {
 }
 
 /// The areas of dark pixels that touch with their sides.
+#[derive(Default)]
 struct Areas {
     /// Each run refers to an earlier one of its area, the first to itself.
     parents: Vec<u32>,
@@ -171,6 +230,10 @@ mod tests {
         pixels.map(|shade| u8::from(*shade == 0)).collect()
     }
 
+    fn has_three(width: usize, pixels: &[u8]) -> bool {
+        may_be_code(width, &mut pixels.to_vec())
+    }
+
     #[test]
     fn three_patterns_are_counted() {
         let (side, shades) = drawn("https://parcel.example/");
@@ -227,5 +290,71 @@ mod tests {
             let expected: Vec<u16> = expected.map(|at| at as u16).collect();
             assert_eq!(edges, expected);
         }
+    }
+
+    /// Draws a finder pattern with modules of this many pixels.
+    fn draw(pixels: &mut [u8], width: usize, (left, top): (usize, usize), module: usize) {
+        for at in 0..49 * module * module {
+            let (x, y) = (at % (7 * module), at / (7 * module));
+            let (column, line) = (x / module, y / module);
+            let is_edge = |place| matches!(place, 0 | 6);
+            let is_middle = |place| (2..=4).contains(&place);
+            let is_dark = is_edge(column) || is_edge(line) || is_middle(column) && is_middle(line);
+            pixels[(top + y) * width + left + x] = u8::from(is_dark);
+        }
+    }
+
+    #[test]
+    fn of_many_patterns_the_largest_stay() {
+        let width = 300;
+        let mut pixels = vec![0; width * width];
+        for top in (0..260).step_by(10) {
+            for left in (0..290).step_by(10) {
+                draw(&mut pixels, width, (left, top), 1);
+            }
+        }
+        let code = [(10, 262), (40, 262), (70, 262)];
+        for place in code {
+            draw(&mut pixels, width, place, 3);
+        }
+        let all = Rows::of(width, &pixels).patterns().rings.len();
+        assert_eq!(all, 26 * 29 + 3);
+        assert!(may_be_code(width, &mut pixels));
+        assert_eq!(Rows::of(width, &pixels).patterns().rings.len(), OF_CODE);
+        let mut expected = vec![0; 49 * 9];
+        draw(&mut expected, 21, (0, 0), 3);
+        for (left, top) in code {
+            for line in 0..21 {
+                let start = (top + line) * width + left;
+                assert_eq!(
+                    pixels[start..start + 21],
+                    expected[21 * line..21 * (line + 1)]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_code_among_many_patterns_is_read() {
+        let (side, shades) = drawn("HTTP://A.EXAMPLE");
+        let (side, width) = (side as usize, 400);
+        let mut pixels = vec![0; width * width];
+        for top in (0..width - 10).step_by(12) {
+            for left in (0..width - 10).step_by(12) {
+                draw(&mut pixels, width, (left, top), 1);
+            }
+        }
+        for (line, row) in shades.chunks_exact(side).enumerate() {
+            let start = (100 + line) * width + 100;
+            let dark = row.iter().map(|shade| u8::from(*shade == 0));
+            pixels[start..start + side].copy_from_slice(&dark.collect::<Vec<_>>());
+        }
+        assert!(may_be_code(width, &mut pixels));
+        assert_eq!(Rows::of(width, &pixels).patterns().rings.len(), OF_CODE);
+        let is_dark = |x, y| pixels[y * width + x] > 0;
+        let mut prepared = rqrr::PreparedImage::prepare_from_bitmap(width, width, is_dark);
+        let grids = prepared.detect_grids();
+        let texts: Vec<_> = grids.iter().filter_map(|grid| grid.decode().ok()).collect();
+        assert!(texts.iter().any(|(_, text)| text == "HTTP://A.EXAMPLE"));
     }
 }
