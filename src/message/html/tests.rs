@@ -382,10 +382,7 @@ fn what_pushes_content_far_down_is_seen_in_sheets_scripts_and_comments() {
     ] {
         assert!(page_of(source, LIMITS).traits.pushed_far, "{source}");
     }
-    for source in [
-        "<p>height:10000px",
-        "<!--p{height:10000px}-->",
-    ] {
+    for source in ["<p>height:10000px", "<!--p{height:10000px}-->"] {
         assert!(!page_of(source, LIMITS).traits.pushed_far, "{source}");
     }
 }
