@@ -37,7 +37,7 @@ const PIXEL_WORK: u64 = 30;
 
 /// How often rqrr may read a pixel of a picture, and units of work for each time beyond once: real codes take five to eight times
 /// as many reads as the picture has pixels.
-const READS: u64 = 24 << 20;
+const READS: u64 = 12 << 20;
 const READ_WORK: u64 = 1;
 
 /// Units of work to read a code, and per module of it: the smallest take three milliseconds, the largest forty.
