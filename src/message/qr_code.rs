@@ -7,6 +7,7 @@
 mod bitmap;
 mod decoders;
 mod finder_patterns;
+mod picture;
 mod threshold;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,22 +19,14 @@ use crate::message::decode::{self, Encoding};
 use crate::message::file_type::FileType;
 use crate::message::work::Work;
 use bitmap::{Bitmap, Reads};
+use picture::Picture;
+pub(super) use picture::affordable;
 
 /// A message with more pictures is not searched.
 pub(super) const PICTURES: usize = 2;
 
 /// Encoded bytes of a picture: a code of 1,000 × 1,000 pixels takes a tenth as PNG.
 const FILE_LIMIT: usize = 256 << 10;
-
-/// Pixels of a picture, and its width and height.
-const PIXELS: usize = 1 << 20;
-const SIDE: usize = 4096;
-
-/// A code has at least 21 × 21 modules; the smallest pictures are spacers and icons.
-const SMALLEST: usize = 60;
-
-/// Units of work per pixel, to decode it and to look for a code.
-const PIXEL_WORK: u64 = 30;
 
 /// How often rqrr may read a pixel of a picture, and units of work for each time beyond once: real codes take five to eight times
 /// as many reads as the picture has pixels.
@@ -103,24 +96,7 @@ fn is_link(text: &str) -> bool {
     is_web && text.len() <= LINK && !text.contains(|letter: char| letter <= ' ')
 }
 
-/// A picture in shades of grey.
-struct Picture {
-    width: usize,
-    height: usize,
-    shades: Vec<u8>,
-}
-
 impl Picture {
-    fn of((width, height): (usize, usize), mut shades: Vec<u8>) -> Option<Self> {
-        let is_whole = shades.len() >= width * height;
-        shades.truncate(width * height);
-        is_whole.then_some(Self {
-            width,
-            height,
-            shades,
-        })
-    }
-
     /// The links in its codes.
     fn links(mut self, work: &Work<'_>) -> Vec<String> {
         threshold::apply(self.width, &mut self.shades);
@@ -150,17 +126,11 @@ impl Picture {
     }
 }
 
-/// The size, if a picture of it is read; its work is counted.
-pub(super) fn affordable(width: usize, height: usize, work: &Work<'_>) -> Option<(usize, usize)> {
-    let sides = SMALLEST..=SIDE;
-    let is_read = sides.contains(&width) && sides.contains(&height) && width * height <= PIXELS;
-    let cost = PIXEL_WORK * (width.min(SIDE) * height.min(SIDE)) as u64;
-    (is_read && work.spend(cost)).then_some((width, height))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use super::picture::PIXEL_WORK;
 
     const LINK: &str = "https://parcel.example/pay?id=4817";
 

@@ -10,7 +10,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{PIXELS, Picture, SIDE, affordable};
+use super::picture::{PIXELS, Picture, SIDE, affordable};
 use crate::message::work::Work;
 
 /// Memory that a decoder may use: four bytes per pixel, and its tables.
