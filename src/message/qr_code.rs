@@ -114,7 +114,7 @@ impl Picture {
 
     /// The texts of its codes.
     fn codes(&self, reads: &Rc<Reads>, work: &Work<'_>) -> Vec<String> {
-        let bitmap = Bitmap::new(self.width, &self.shades, reads.clone());
+        let bitmap = Bitmap::new((self.width, self.height), &self.shades, reads.clone());
         let mut prepared = PreparedImage::without_preparation(bitmap);
         let codes = prepared.detect_grids().into_iter().take(CODES);
         let codes = codes.take_while(|code| {
