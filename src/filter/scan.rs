@@ -11,6 +11,7 @@ mod loose_set;
 mod near;
 mod pair_filter;
 mod short_words;
+mod word_begins;
 mod word_edge;
 mod word_index;
 

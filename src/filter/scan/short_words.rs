@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::word_edge::IN_WORD;
+use super::word_begins::may_follow;
 
 /// Bits of the hash of two octets by which words are selected.
 const BITS: u32 = 12;
@@ -14,11 +14,7 @@ const BUCKETS: usize = 1 << BITS;
 /// 2^32 divided by the golden ratio: odd and without a pattern.
 const HASH: u32 = 0x9e37_79b1;
 
-/// Whether a word may begin after another octet than one of an ASCII word, and after such a one.
-pub(super) const AFTER_OTHERS: u8 = 1;
-pub(super) const WITHIN: u8 = 2;
-
-/// The same for words of three octets.
+/// How far the bits of words of three octets are from those of shorter ones, which [`may_follow`] gives.
 const OF_THREE: u32 = 2;
 
 /// See the module.
@@ -82,10 +78,7 @@ impl ShortWords {
                 length: word.len(),
                 number: *number_of_word,
             };
-            let after = match *anywhere || !IN_WORD[usize::from(word[0])] {
-                true => AFTER_OTHERS | WITHIN,
-                false => AFTER_OTHERS,
-            };
+            let after = may_follow(word, *anywhere);
             let after = match word.len() {
                 3 => after << OF_THREE,
                 _ => after,

@@ -12,8 +12,8 @@ use std::ops::Range;
 
 use aho_corasick::packed;
 
-use super::short_words::{AFTER_OTHERS, ShortWords, WITHIN};
-use super::word_edge::IN_WORD;
+use super::short_words::ShortWords;
+use super::word_begins::{AFTER, AFTER_OTHERS, Pairs, WITHIN, may_follow};
 
 /// Octets by which words are found.
 const KEY: usize = 4;
@@ -23,9 +23,6 @@ const KEY: usize = 4;
 const FEWEST_BITS: u32 = 9;
 const MOST_BITS: u32 = 16;
 const MOST_LONGER_BITS: u32 = 18;
-
-/// Bits of the hashes of two octets.
-const PAIR_BITS: u32 = 12;
 
 /// So many different keys, or fewer, are searched for with vector instructions.
 const FEW: usize = 32;
@@ -80,64 +77,6 @@ struct Begins {
     /// Whether a word ends within the two octets after the key.
     ends_soon: u64,
 }
-
-/// After which octets a word may begin with two octets, by their hash.
-#[derive(Debug, Clone)]
-struct Pairs(Box<[u8; 1 << PAIR_BITS]>);
-
-impl Default for Pairs {
-    fn default() -> Self {
-        Self(Box::new([0; 1 << PAIR_BITS]))
-    }
-}
-
-impl Pairs {
-    #[inline]
-    fn hash(octets: u32) -> usize {
-        // The shift leaves few enough bits.
-        ((octets & 0xffff).wrapping_mul(HASH) >> (32 - PAIR_BITS)) as usize
-    }
-
-    /// Of words, and of whether each is also found within longer words.
-    fn of(words: &[&[u8]], anywhere: &[bool]) -> Self {
-        let mut pairs = Self::default();
-        for (word, anywhere) in words.iter().zip(anywhere) {
-            let after = match *anywhere || !IN_WORD[usize::from(word[0])] {
-                true => AFTER_OTHERS | WITHIN,
-                false => AFTER_OTHERS,
-            };
-            // Any octet may follow a single one.
-            let seconds = match word.get(1) {
-                Some(second) => *second..=*second,
-                None => 0..=u8::MAX,
-            };
-            for second in seconds {
-                let octets = u32::from(word[0]) | u32::from(second) << 8;
-                pairs.0[Self::hash(octets)] |= after;
-            }
-        }
-        pairs
-    }
-
-    /// Whether a word may begin with the first two octets of a key, after such an octet.
-    #[inline]
-    fn may_begin(&self, key: u32, after: u8) -> bool {
-        self.0[Self::hash(key)] & after != 0
-    }
-}
-
-/// By octet: what follows it follows an octet of an ASCII word, or another one.
-static AFTER: [u8; 256] = {
-    let mut after = [AFTER_OTHERS; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        if IN_WORD[octet] {
-            after[octet] = WITHIN;
-        }
-        octet += 1;
-    }
-    after
-};
 
 /// A key and the two octets after it; `None` if there are fewer.
 #[inline]
@@ -425,7 +364,7 @@ fn begins(words: &[&[u8]], anywhere: &[bool], keys: &[Key]) -> Box<[Begins]> {
     for key in keys {
         let hash = hash(key.octets, bits);
         let some = key.first as usize..key.end as usize;
-        let is_within = |word: usize| anywhere[word] || !IN_WORD[usize::from(words[word][0])];
+        let is_within = |word: usize| may_follow(words[word], anywhere[word]) & WITHIN != 0;
         let bit = |is: bool| u64::from(is) << (hash % 64);
         let begins = &mut begins[hash / 64];
         begins.words[0] |= bit(true);
