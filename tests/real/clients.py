@@ -29,6 +29,8 @@ STORED_DIFFERENTLY = {"odd-cr-inside"}
 TIDY = {"fetchmail": edits.tidy_fetchmail, "getmail": edits.tidy_getmail}
 FAITHFUL = {"wire", "poplib", "curl", "mpop"}  # these keep every byte of a message
 VARIANTS = {"off": "plain", "implicit": "TLS", "starttls": "STLS"}
+# Of the corpus, through an upstream with TLS: the contents of all have been compared without TLS then.
+SAMPLE = 3
 
 
 class Box:
@@ -206,7 +208,10 @@ class Suite:
         kept = os.path.join(dovecot.folder, "mail", "back", "cur")
         paths |= {f"Dovecot's file {n}": os.path.join(kept, name) for n, name in enumerate(sorted(os.listdir(kept)))}
         wrong = 0
-        for first, name in [(first, name) for first in paths for name in paths]:
+        # Copies are one message by equal digests: whether it holds for a chain of all, and back to the first, is enough.
+        names = list(paths)
+        pairs = [*zip(names, names[1:] + names[:1]), *((name, names[0]) for name in names)]
+        for first, name in pairs:
             steps = (
                 (["--spam", paths[first]], "learned 0 ham and 1 spam"),
                 (["--spam", paths[name]], "learned 0 ham and 0 spam, 1 was known already"),
@@ -219,8 +224,8 @@ class Suite:
                 if said.replace("were known", "was known") != expected:
                     wrong += 1
                     print(f"  {first}, then {name}: {what[0]} says {said!r} {done.stderr.strip()!r}, not {expected!r}")
-        print(f"\nlearned once and taken back by any of {len(paths)} copies: {len(paths) ** 2 * 3 - wrong} of "
-              f"{len(paths) ** 2 * 3} counts")
+        counts = len(pairs) * 3
+        print(f"\nlearned once and taken back by another of {len(paths)} copies: {counts - wrong} of {counts} counts")
         if wrong:
             self.fail("copies of a message are not learned as one")
 
@@ -245,9 +250,14 @@ class Suite:
                 gate.stop()
 
     def run(self):
-        boxes = [Box("made", mail.messages())]
+        made = Box("made", mail.messages())
+        of_variant = {variant: [made] for variant in VARIANTS}
         if self.options.corpus:
-            boxes.append(Box("corpus", corpus(self.options.corpus)))
+            messages = corpus(self.options.corpus)
+            full, sample = Box("corpus", messages), Box("sample", messages[::SAMPLE])
+            for variant in VARIANTS:
+                of_variant[variant].append(full if variant == "off" else sample)
+        boxes = list(dict.fromkeys(box for some in of_variant.values() for box in some))
         dovecot = Dovecot(os.path.join(self.folder, "dovecot"))
         for box in boxes:
             dovecot.fill(box.user, box.sources)
@@ -260,7 +270,7 @@ class Suite:
             if not 10 <= spam <= len(boxes[0].sources) // 2:
                 self.fail(f"scan calls {spam} of the {len(boxes[0].sources)} generated messages spam: too few for the test")
             for variant in VARIANTS:
-                self.variant(variant, boxes, dovecot)
+                self.variant(variant, of_variant[variant], dovecot)
             self.taken(dovecot, "taken")
             if not self.options.without_learning:
                 self.learned(boxes[0], dovecot)
