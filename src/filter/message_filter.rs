@@ -385,6 +385,8 @@ impl Filter {
         look(&mail, &verdict);
         let mut features = None;
         work.begin(Stage::Learned);
+        // Before the weights: where it is taken back meanwhile, they do not judge as it said without its being said.
+        let correction = self.correction_of(context.owner.as_ref(), &mail);
         if let Some(learned) = &self.learned
             && work.spend(LEARNED_WORK)
         {
@@ -402,7 +404,7 @@ impl Filter {
         if let Some(findings) = findings {
             Self::apply_least(findings, &mut verdict);
         }
-        self.apply_correction(context.owner.as_ref(), &mail, &mut verdict);
+        Self::apply_correction(correction, &mut verdict);
         verdict.noted = match context.notes {
             Notes::None => None,
             Notes::WithoutFeatures => Some(self.note(context, &mail, None)),

@@ -54,6 +54,16 @@ pub struct Knowledge {
     unusable: Option<Unusable>,
     /// A file has the format of an earlier release.
     is_old: bool,
+    purpose: Purpose,
+}
+
+/// What the state is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To judge by it.
+    Follow,
+    /// To learn.
+    Learn,
 }
 
 impl Knowledge {
@@ -62,6 +72,10 @@ impl Knowledge {
     /// # Errors
     /// If something is there and cannot be read.
     pub fn read(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
+        Self::read_to(Purpose::Follow, data_dir)
+    }
+
+    fn read_to(purpose: Purpose, data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
         let folder = data_dir.join("learnt");
         for _ in 0..TRIES {
             let path = folder.join("weights");
@@ -74,6 +88,7 @@ impl Knowledge {
             };
             let generation = head.map_or(0, |head| head.generation);
             let mut knowledge = Self::beginning(&folder, generation);
+            knowledge.purpose = purpose;
             knowledge.is_old = head.is_some_and(|head| head.version != VERSION);
             if knowledge.catch_up(&memory)? != Progress::Replaced {
                 return Ok((knowledge, memory));
@@ -95,6 +110,7 @@ impl Knowledge {
             seen: None,
             unusable: None,
             is_old: false,
+            purpose: Purpose::Follow,
         }
     }
 
@@ -123,16 +139,19 @@ impl Knowledge {
             .is_some_and(|it| !it.in_part && matches!(it.error, KnowledgeError::Damaged(..)));
         // A process that learns does it itself.
         if is_damaged && let Ok(_lock) = lock(&data_dir.join("learnt")) {
-            return Self::set_aside(data_dir).unwrap_or((knowledge, memory));
+            return Self::set_aside(Purpose::Follow, data_dir).unwrap_or((knowledge, memory));
         }
         (knowledge, memory)
     }
 
     /// Reads the state, or sets it aside, while no other process learns.
-    fn set_aside(data_dir: &Path) -> Result<(Self, LearnedState), KnowledgeError> {
+    fn set_aside(
+        purpose: Purpose,
+        data_dir: &Path,
+    ) -> Result<(Self, LearnedState), KnowledgeError> {
         let mut unusable: Option<Unusable> = None;
         loop {
-            let error = match Self::read(data_dir) {
+            let error = match Self::read_to(purpose, data_dir) {
                 Ok((mut knowledge, memory)) => {
                     knowledge.unusable = unusable;
                     return Ok((knowledge, memory));
@@ -160,7 +179,7 @@ impl Knowledge {
         let folder = data_dir.join("learnt");
         create_folder(&folder).map_err(|error| KnowledgeError::Io(folder.clone(), error))?;
         let lock = lock(&folder)?;
-        let (mut knowledge, memory) = Self::set_aside(data_dir)?;
+        let (mut knowledge, memory) = Self::set_aside(Purpose::Learn, data_dir)?;
         knowledge.lock = Some(lock);
         if let Some(error) = knowledge.journal_damage() {
             knowledge.keep_journal(error)?;

@@ -268,12 +268,19 @@ impl LearnedState {
         }
     }
 
-    /// Replaces the learned state with another's.
+    /// As [`Self::apply`], of a change that another process has made. Where nobody knows what learning a message changed, the
+    /// weights without it come with the next snapshot, and the message is forgotten with them: in between, they would still
+    /// judge it as a person said, and nothing would tell that a person did.
+    pub fn follow(&self, change: &WeightChange) {
+        let is_in_weights = change.back && change.learned.step == Step::default();
+        if !is_in_weights {
+            self.apply(change);
+        }
+    }
+
+    /// Replaces the learned state with another's: the weights first, for who judges meanwhile asks for a correction first.
     pub fn replace_with(&self, other: Self) {
         let _learning = self.learning();
-        self.learned.replace_with(&other.learned);
-        let generation = other.generation.load(Ordering::Relaxed);
-        self.generation.store(generation, Ordering::Relaxed);
         match (other.weights.into_inner(), self.weights.get()) {
             (Some(theirs), None) => {
                 // Nobody else sets it: the lock is held.
@@ -283,6 +290,9 @@ impl LearnedState {
             (None, None) => {}
         }
         self.shared.store(other.shared.load_full());
+        self.learned.replace_with(&other.learned);
+        let generation = other.generation.load(Ordering::Relaxed);
+        self.generation.store(generation, Ordering::Relaxed);
     }
 
     /// Replaces the weights by those learned from all samples, on top of earlier weights that no sample is left of.

@@ -127,21 +127,21 @@ impl Filter {
         hits.map(|hit| &*hit.rule)
     }
 
-    /// What a person said of the message outranks all.
-    pub(super) fn apply_correction(
+    /// What a person said of the message: whether it is spam.
+    pub(super) fn correction_of(
         &self,
         owner: Option<&WeightsOwner>,
         mail: &MessageView<'_>,
-        verdict: &mut Verdict,
-    ) {
-        if let Some(learned) = &self.learned
-            && learned.remembers_any()
-            && mail.work.spend(identity::work(mail.raw))
-        {
-            let correction = learned.correction(owner, self.digest(mail.raw));
-            if let Some(is_spam) = correction {
-                correct(verdict, is_spam);
-            }
+    ) -> Option<bool> {
+        let learned = self.learned.as_ref().filter(|it| it.remembers_any())?;
+        let is_looked_up = mail.work.spend(identity::work(mail.raw));
+        is_looked_up.then(|| learned.correction(owner, self.digest(mail.raw)))?
+    }
+
+    /// It outranks all.
+    pub(super) fn apply_correction(correction: Option<bool>, verdict: &mut Verdict) {
+        if let Some(is_spam) = correction {
+            correct(verdict, is_spam);
         }
     }
 

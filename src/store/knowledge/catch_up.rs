@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::error::VERSION;
-use super::{Knowledge, KnowledgeError, Progress, codec, damage};
+use super::{Knowledge, KnowledgeError, Progress, Purpose, codec, damage};
 use crate::filter::classifier::learned_state::LearnedState;
 use crate::platform::file_identity::RememberedFile;
 
@@ -75,7 +75,10 @@ impl Knowledge {
             let more = file.take(codec::LONGEST_RECORD).read_to_end(&mut bytes)?;
             let mut at = 0;
             while let Some((change, end)) = codec::read_change(&bytes[at..], version) {
-                memory.apply(&change);
+                match self.purpose {
+                    Purpose::Learn => memory.apply(&change),
+                    Purpose::Follow => memory.follow(&change),
+                }
                 at += end;
                 changes += 1;
             }

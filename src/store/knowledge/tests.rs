@@ -251,6 +251,34 @@ fn undone_training_leaves_no_trace() {
     assert!(memory.forgetting(None, digest, &features(4)).is_none());
 }
 
+/// In between, the message would be judged by what a person has taken back, as if nobody had said it.
+#[test]
+fn a_follower_forgets_a_message_with_its_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut learner, learned) = Knowledge::write(dir.path()).unwrap();
+    for number in 0..4 {
+        teach(&mut learner, &learned, number, None);
+    }
+    learner.relearn(&learned, Belief::Full).unwrap();
+    let (mut follower, memory) = Knowledge::read(dir.path()).unwrap();
+    let before = Knowledge::pack(&memory);
+    let digest = 2u128.to_le_bytes();
+    let forgotten = learned.forgetting(None, digest, &features(2)).unwrap();
+    learner.change(&learned, &forgotten).unwrap();
+    assert_eq!(followed(&mut follower, &memory, dir.path()), before);
+    let (_, read) = Knowledge::read(dir.path()).unwrap();
+    assert_eq!(Knowledge::pack(&read), before);
+    // Who learns goes on from there, also after a kill.
+    drop(learner);
+    let (mut learner, learned) = Knowledge::write(dir.path()).unwrap();
+    assert_eq!(learned.knows(None, digest), None);
+    learner.relearn(&learned, Belief::Full).unwrap();
+    let now = followed(&mut follower, &memory, dir.path());
+    assert_eq!(now, Knowledge::pack(&learned));
+    assert_eq!(memory.knows(None, digest), None);
+    assert_ne!(now, before);
+}
+
 /// A state of two changes in the weights and one in the journal; its folder.
 fn taught(dir: &Path) -> (PathBuf, Vec<u8>) {
     let (mut knowledge, memory) = Knowledge::write(dir).unwrap();

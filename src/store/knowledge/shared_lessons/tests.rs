@@ -55,12 +55,18 @@ impl Node {
         applied
     }
 
+    /// As who learns reads it: with what is not settled yet.
+    fn learned(&self) -> LearnedState {
+        let (_, learned) = Knowledge::write(self.dir.path()).unwrap();
+        learned
+    }
+
     fn state(&self) -> Vec<u8> {
-        Knowledge::pack(&Knowledge::read(self.dir.path()).unwrap().1)
+        Knowledge::pack(&self.learned())
     }
 
     fn counts(&self) -> (u64, u64) {
-        let counts = Knowledge::read(self.dir.path()).unwrap().1.shared().counts;
+        let counts = self.learned().shared().counts;
         (counts.ham, counts.spam)
     }
 }
