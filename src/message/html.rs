@@ -262,6 +262,7 @@ enum Attribute {
 }
 
 impl tokens::Sink for Reader<'_, '_> {
+    #[inline(always)]
     fn take(&mut self, event: Event<'_>) -> bool {
         if !self.work.spend(TOKEN_WORK) {
             return false;
@@ -323,6 +324,7 @@ impl<'w, 's> Reader<'w, 's> {
         self.sheets_begun >= *sheets
     }
 
+    #[inline(always)]
     fn event(&mut self, event: Event<'_>) {
         match event {
             Event::OpenStartTag(name) => self.tag_begins(name),
