@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 
 use foldhash::HashMap;
+use memchr::memchr_iter;
 
-use crate::message::blocks;
 use crate::message::charset::as_utf_8;
 use crate::message::style::{CustomProperties, Declarations, Display, Style, is_tall, uses_any};
 use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
@@ -34,15 +34,11 @@ const TOKENS: usize = 64;
 
 /// How many style sheets may begin in a source or a comment.
 pub(super) fn sheets_in(source: &[u8]) -> usize {
-    let (mut at, mut count) = (0, 0);
-    while let Some(open) = blocks::find::<17>(source, at, 0, |window, at| {
-        (window[at] == b'<') & (window[at + 1] | 0x20 == b's')
-    }) {
+    let begins = |open: &usize| {
         let name = source.get(open + 1..open + 6);
-        count += usize::from(name.is_some_and(|name| name.eq_ignore_ascii_case(b"style")));
-        at = open + 1;
-    }
-    count
+        name.is_some_and(|name| name.eq_ignore_ascii_case(b"style"))
+    };
+    memchr_iter(b'<', source).filter(begins).count()
 }
 
 /// The styles of a page.
