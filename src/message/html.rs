@@ -16,7 +16,6 @@ mod tokens;
 
 use html5gum::State;
 
-use crate::message::blocks;
 use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::PageTraits;
 use crate::message::style::{Declarations, Style};
@@ -156,6 +155,8 @@ struct Reader<'w, 's> {
     shown: Shown,
     cascade: Cascade,
     source: &'w str,
+    /// Whether it has NUL; references do not decode to it.
+    has_nul: bool,
     /// How many style sheets have begun, those in comments included; and once a late one was found, how many the source
     /// may have.
     sheets_begun: usize,
@@ -289,6 +290,7 @@ impl<'w, 's> Reader<'w, 's> {
             shown: Shown::new(limits.text),
             cascade,
             source,
+            has_nul: memchr::memchr(0, source.as_bytes()).is_some(),
             sheets_begun: 0,
             sheets: None,
             link_limit: limits.links,
@@ -363,8 +365,7 @@ impl<'w, 's> Reader<'w, 's> {
             return;
         }
         // HTML standard 13.2.6.4.7: NUL is ignored.
-        let nul = blocks::find::<16>(text.as_bytes(), 0, b' ', |window, at| window[at] == 0);
-        let without_nul = nul.map(|_| text.replace('\0', ""));
+        let without_nul = self.has_nul.then(|| text.replace('\0', ""));
         let text = without_nul.as_deref().unwrap_or(text);
         let begins_with_letter = text.starts_with(|letter: char| letter.is_ascii_lowercase());
         self.traits.split_words += usize::from(self.comment_in_word && begins_with_letter);
@@ -377,10 +378,11 @@ impl<'w, 's> Reader<'w, 's> {
         match self.open.unseen() {
             Some(why) => self.shown.conceal(text, why),
             None => {
-                let is_within =
-                    self.shown.text.is_within_word() && text.starts_with(char::is_alphanumeric);
                 let is_empty = self.empty > 0 && self.opened == 0;
-                self.traits.empty_in_words += usize::from(is_within && is_empty);
+                let is_within = is_empty
+                    && self.shown.text.is_within_word()
+                    && text.starts_with(char::is_alphanumeric);
+                self.traits.empty_in_words += usize::from(is_within);
                 self.shown.show(text);
             }
         }
