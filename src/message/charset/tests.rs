@@ -118,3 +118,14 @@ fn pages_name_their_charset() {
         assert_eq!(named_in_page(page.as_bytes()), expected, "{page}");
     }
 }
+
+#[test]
+fn control_characters_are_found_as_one_by_one() {
+    for octet in 0..=u8::MAX {
+        for length in [1, 63, 64, 65, 130] {
+            let mut octets = vec![b'a'; length];
+            octets[length - 1] = octet;
+            assert_eq!(Octets::control_in(&octets), is_control(octet), "{octet}");
+        }
+    }
+}
