@@ -24,7 +24,7 @@ pub(crate) struct Element {
 impl Element {
     /// The element with this name, in lower case.
     pub(crate) fn named(name: &[u8]) -> Self {
-        Self::of(Name::of(name))
+        Self::of(Name::read(name))
     }
 
     /// The element with this name.

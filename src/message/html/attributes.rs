@@ -86,20 +86,20 @@ impl Attribute {
 }
 
 impl Reader<'_, '_> {
-    pub(super) fn attribute_begins(&mut self, name: &str) {
+    pub(super) fn attribute_begins(&mut self, name: &[u8]) {
         let tag = self.tag.element.name;
         self.tag.has_more = true;
-        self.attribute = Attribute::named(name.as_bytes(), tag);
+        self.attribute = Attribute::named(name, tag);
         let hints = &mut self.tag.hints;
         match name.len() {
-            3 if name == "src" => self.tag.has_source = true,
-            4 if name == "open" => self.tag.is_open = true,
+            3 if name == b"src" => self.tag.has_source = true,
+            4 if name == b"open" => self.tag.is_open = true,
             // Browsers show links in blue, whatever the colour around them.
-            4 if tag == Name::A && name == "href" => {
+            4 if tag == Name::A && name == b"href" => {
                 hints.text = hints.text.over(Paint::Rgb([0, 0, 238]));
             }
-            6 if name == "hidden" => hints.display = Some(Display::Nothing),
-            10 if name == "background" => {
+            6 if name == b"hidden" => hints.display = Some(Display::Nothing),
+            10 if name == b"background" => {
                 (hints.picture, hints.picture_file) = (Some(true), Some(true));
             }
             _ => {}
@@ -110,11 +110,11 @@ impl Reader<'_, '_> {
         }
         self.tag.seen |= bit;
         if self.cascade.collects() && self.cascade.tests_attributes() {
-            self.cascade.attribute_name(name);
+            self.cascade.attribute_name(&as_utf_8(name));
         }
         if self.tags_left > 0 && self.tag.kept.len() < TAG_LIMIT {
             self.tag.kept.push(' ');
-            self.tag.kept.push_str(name);
+            self.tag.kept.push_str(&as_utf_8(name));
         }
     }
 

@@ -10,7 +10,7 @@ use memchr::memchr_iter;
 
 use crate::message::charset::as_utf_8;
 use crate::message::style::{CustomProperties, Declarations, Display, Style, is_tall, uses_any};
-use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token};
+use crate::message::style_sheet::element_path::{ElementPath, Of, Token, token_of_octets};
 use crate::message::style_sheet::{Matching, StyleSheets};
 use crate::message::visible_text::cut;
 use crate::message::work::Work;
@@ -167,7 +167,7 @@ impl Cascade {
     }
 
     /// Begins a tag; `is_head` if ordinary pages have it around or next to their style sheets.
-    pub(super) fn begin_tag(&mut self, name: &str, is_head: bool, work: &Work<'_>) {
+    pub(super) fn begin_tag(&mut self, name: &[u8], is_head: bool, work: &Work<'_>) {
         self.read_sheets(work);
         self.tokens.clear();
         self.tested = 0;
@@ -191,12 +191,12 @@ impl Cascade {
             return;
         }
         match name {
-            "id" => self.add(Of::Id, value),
+            "id" => self.add(Of::Id, value.as_bytes()),
             "class" => {
                 let classes = value.split_ascii_whitespace().take(TOKENS);
-                classes.for_each(|class| self.add(Of::Class, class));
+                classes.for_each(|class| self.add(Of::Class, class.as_bytes()));
             }
-            "href" => self.add(Of::State, "link"),
+            "href" => self.add(Of::State, b"link"),
             _ => {}
         }
         self.test(value);
@@ -213,9 +213,9 @@ impl Cascade {
         }
     }
 
-    fn add(&mut self, of: Of, text: &str) {
+    fn add(&mut self, of: Of, text: &[u8]) {
         let folds = matches!(of, Of::Name | Of::State) || !self.has_doctype;
-        self.tokens.push(token(of, text, folds));
+        self.tokens.push(token_of_octets(of, text, folds));
     }
 
     /// Whether attributes other than id, class and href matter to selectors.

@@ -7,6 +7,7 @@ use html5gum::State;
 use super::open_elements::{Direction, OpenElements};
 use super::{Attribute, Reader};
 use crate::message::bidi;
+use crate::message::charset::as_utf_8;
 use crate::message::html_elements as elements;
 use crate::message::html_elements::{Element, Name};
 use crate::message::page_traits::HIDDEN_TEXT_LIMIT;
@@ -21,9 +22,9 @@ const ELEMENT_WORK: u64 = 60;
 const MISNESTED_WORK: u64 = 15;
 
 impl Reader<'_, '_> {
-    pub(super) fn tag_begins(&mut self, name: &str) {
-        let element = Element::named(name.as_bytes());
-        self.sheets_begun += usize::from(name.starts_with("style"));
+    pub(super) fn tag_begins(&mut self, name: &[u8]) {
+        let element = Element::named(name);
+        self.sheets_begun += usize::from(name.starts_with(b"style"));
         self.ended_in_letter = false;
         self.breaks = match element.name {
             Name::BR => self.breaks + 1,
@@ -38,16 +39,16 @@ impl Reader<'_, '_> {
             _ => element,
         });
         // Office, and web pages in mail, have namespaces and custom elements.
-        let is_dialect = || name.contains([':', '-']);
+        let is_dialect = || name.iter().any(|octet| matches!(octet, b':' | b'-'));
         if !element.is_known() && !is_dialect() {
             self.traits.unknown += 1;
             if self.traits.unknown == 1 {
-                self.traits.unknown_name = cut(name, HIDDEN_TEXT_LIMIT).to_owned();
+                self.traits.unknown_name = cut(&as_utf_8(name), HIDDEN_TEXT_LIMIT).to_owned();
             }
         }
         if self.tags_left > 0 {
             self.tag.kept.push('<');
-            self.tag.kept.push_str(name);
+            self.tag.kept.push_str(&as_utf_8(name));
         }
         let is_head = element.has(elements::HEAD);
         self.cascade.begin_tag(name, is_head, self.work);

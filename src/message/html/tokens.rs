@@ -27,6 +27,7 @@ pub(super) fn read<S: Sink>(source: &str, sink: &mut S) {
         source: &source,
         at: 0,
         raw: None,
+        names: Vec::new(),
         scratch: String::new(),
         attributes: Vec::new(),
         odd: 0,
@@ -79,14 +80,15 @@ struct Tokens<'s> {
     source: &'s str,
     at: usize,
     raw: Option<Raw>,
-    /// What is not in the source as it is: names in lower case, and texts with character references.
+    /// What is not in the source as it is: names in lower case, and texts with their character references decoded.
+    names: Vec<u8>,
     scratch: String,
     attributes: Vec<(Piece, Piece)>,
     /// How often something odd was met.
     odd: usize,
 }
 
-/// A piece of the source, or of the scratch.
+/// A piece of the source, or of what is not in it as it is.
 #[derive(Clone)]
 enum Piece {
     Source(Range<usize>),
@@ -99,6 +101,14 @@ impl Piece {
         match self {
             Self::Source(range) => &source[range.clone()],
             Self::Scratch(range) => &scratch[range.clone()],
+        }
+    }
+
+    #[inline]
+    fn name<'t>(&self, source: &'t str, names: &'t [u8]) -> &'t [u8] {
+        match self {
+            Self::Source(range) => &source.as_bytes()[range.clone()],
+            Self::Scratch(range) => &names[range.clone()],
         }
     }
 }
@@ -146,6 +156,7 @@ impl Tokens<'_> {
     /// Reads a text and the tag or comment after it.
     fn data<S: Sink>(&mut self, sink: &mut S) -> Result<(), Stop> {
         let octets = self.source.as_bytes();
+        self.names.clear();
         self.scratch.clear();
         let mut open = blocks::find::<16>(octets, self.at, 0, |window, at| {
             (window[at] == b'<') | (window[at] == b'&')
@@ -190,8 +201,9 @@ impl Tokens<'_> {
     #[inline(always)]
     fn name(&mut self, begin: usize, ends: u8) -> Result<(Piece, usize), Stop> {
         let octets = self.source.as_bytes();
-        let mut end = begin;
-        // Most names are short, and in lower case.
+        // Most names are of lower-case letters only.
+        let is_other = |window: &[u8; 16], at: usize| window[at].wrapping_sub(b'a') >= 26;
+        let mut end = blocks::find(octets, begin, 0, is_other).unwrap_or(octets.len());
         while let Some(octet) = octets.get(end) {
             match IN_NAME[usize::from(*octet)] {
                 0 => end += 1,
@@ -218,10 +230,10 @@ impl Tokens<'_> {
         if kinds & UPPER == 0 {
             return Ok((Piece::Source(begin..end), end));
         }
-        let start = self.scratch.len();
-        self.scratch.push_str(&self.source[begin..end]);
-        self.scratch[start..].make_ascii_lowercase();
-        Ok((Piece::Scratch(start..self.scratch.len()), end))
+        let start = self.names.len();
+        let lower = rest[..end - begin].iter().map(u8::to_ascii_lowercase);
+        self.names.extend(lower);
+        Ok((Piece::Scratch(start..self.names.len()), end))
     }
 
     fn start_tag<S: Sink>(&mut self, text: &Piece, begin: usize, sink: &mut S) -> Result<(), Stop> {
@@ -243,11 +255,11 @@ impl Tokens<'_> {
         };
         self.at = at + 1;
         self.give_text(text, sink)?;
-        let (source, scratch) = (self.source, &self.scratch);
-        let name = name.text(source, scratch);
+        let (source, names, scratch) = (self.source, &self.names, &self.scratch);
+        let name = name.name(source, names);
         give(sink, Event::OpenStartTag(name))?;
         for (name, value) in &self.attributes {
-            give(sink, Event::AttributeName(name.text(source, scratch)))?;
+            give(sink, Event::AttributeName(name.name(source, names)))?;
             match value.text(source, scratch) {
                 "" => {}
                 value => give(sink, Event::AttributeValue(value))?,
@@ -256,7 +268,7 @@ impl Tokens<'_> {
         give(sink, Event::CloseStartTag(self_closing))?;
         self.raw = sink.raw_text().map(|state| Raw {
             state,
-            name: name.as_bytes().to_vec(),
+            name: name.to_vec(),
         });
         Ok(())
     }
@@ -321,7 +333,7 @@ impl Tokens<'_> {
         }
         self.at = close + 1;
         self.give_text(text, sink)?;
-        let name = name.text(self.source, &self.scratch).as_bytes();
+        let name = name.name(self.source, &self.names);
         give(sink, Event::EndTag(name))?;
         self.raw = sink.raw_text().map(|state| Raw {
             state,
@@ -366,6 +378,7 @@ impl Tokens<'_> {
     }
 
     fn raw_text_of<S: Sink>(&mut self, raw: &Raw, sink: &mut S) -> Result<(), Stop> {
+        self.names.clear();
         self.scratch.clear();
         let octets = self.source.as_bytes();
         let open = match raw.state {

@@ -46,6 +46,30 @@ impl Name {
         Self(u128::from_be_bytes(octets))
     }
 
+    /// The same of a name in a source: without a copy whose length is not known.
+    #[inline]
+    pub(crate) fn read(name: &[u8]) -> Self {
+        if let Some(beginning) = name.first_chunk::<16>() {
+            return Self(u128::from_be_bytes(*beginning));
+        }
+        // The last octets overlap the first, and agree with them there.
+        let unused = 8 * (16 - name.len() as u32);
+        Self(
+            if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+                u128::from(u64::from_be_bytes(*first)) << 64
+                    | u128::from(u64::from_be_bytes(*last)) << unused
+            } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+                u128::from(u32::from_be_bytes(*first)) << 96
+                    | u128::from(u32::from_be_bytes(*last)) << unused
+            } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+                u128::from(u16::from_be_bytes(*first)) << 112
+                    | u128::from(u16::from_be_bytes(*last)) << unused
+            } else {
+                name.first().map_or(0, |only| u128::from(*only) << 120)
+            },
+        )
+    }
+
     /// A bit for the name, which other names may share.
     #[inline]
     pub(crate) fn bit(self) -> u64 {
@@ -56,5 +80,21 @@ impl Name {
     pub(crate) const fn hash(self, bits: u32) -> usize {
         let folded = (self.0 >> 64) as u64 ^ self.0 as u64;
         (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_any_length_are_read_as_they_are_made() {
+        let octets = b"annotation-xml:and more";
+        for begin in 0..octets.len() {
+            for end in begin..=octets.len() {
+                let name = &octets[begin..end];
+                assert_eq!(Name::read(name), Name::of(name), "{}", name.escape_ascii());
+            }
+        }
     }
 }

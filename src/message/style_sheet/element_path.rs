@@ -22,12 +22,17 @@ pub(crate) enum Of {
 
 /// The token of a text; `folds` where case is ignored.
 pub(crate) fn token(of: Of, text: &str, folds: bool) -> Token {
+    token_of_octets(of, text.as_bytes(), folds)
+}
+
+/// The same of its octets.
+pub(crate) fn token_of_octets(of: Of, text: &[u8], folds: bool) -> Token {
     let mut hasher = hasher();
     of.hash(&mut hasher);
-    if folds && text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        hasher.write(text.to_ascii_lowercase().as_bytes());
+    if folds && text.iter().any(u8::is_ascii_uppercase) {
+        hasher.write(&text.to_ascii_lowercase());
     } else {
-        hasher.write(text.as_bytes());
+        hasher.write(text);
     }
     hasher.finish()
 }

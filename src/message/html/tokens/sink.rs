@@ -6,9 +6,9 @@ use html5gum::State;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::message::html) enum Event<'e> {
     /// The name of a start tag, in lower case.
-    OpenStartTag(&'e str),
+    OpenStartTag(&'e [u8]),
     /// In lower case.
-    AttributeName(&'e str),
+    AttributeName(&'e [u8]),
     /// Not empty.
     AttributeValue(&'e str),
     /// The end of a start tag, and whether that is `/>`.

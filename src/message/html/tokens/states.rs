@@ -130,11 +130,9 @@ impl<S: Sink> Callback<Stop, ()> for Events<'_, S> {
         let goes_on = match event {
             CallbackEvent::OpenStartTag { name } => {
                 name.clone_into(&mut self.name);
-                self.sink.take(Event::OpenStartTag(&as_utf_8(name)))
+                self.sink.take(Event::OpenStartTag(name))
             }
-            CallbackEvent::AttributeName { name } => {
-                self.sink.take(Event::AttributeName(&as_utf_8(name)))
-            }
+            CallbackEvent::AttributeName { name } => self.sink.take(Event::AttributeName(name)),
             CallbackEvent::AttributeValue { value } => {
                 self.sink.take(Event::AttributeValue(&as_utf_8(value)))
             }

@@ -15,8 +15,8 @@ impl Sink for Notes {
         let names: [&'static str; 6] = ["title", "textarea", "style", "script", "plaintext", "xmp"];
         match event {
             Event::OpenStartTag(name) => {
-                self.raw = names.into_iter().find(|raw| *raw == name);
-                self.is_foreign |= name == "svg";
+                self.raw = names.into_iter().find(|raw| raw.as_bytes() == name);
+                self.is_foreign |= name == b"svg";
             }
             Event::EndTag(name) => self.is_foreign &= name != b"svg",
             _ => {}
