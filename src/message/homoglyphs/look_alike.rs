@@ -45,7 +45,32 @@ impl Glyph {
         }
         match COMMON.get(letter as usize) {
             Some(glyph) => *glyph,
-            None => Self::found(letter),
+            None => Self::of_block(letter).unwrap_or_else(|| Self::found(letter)),
+        }
+    }
+
+    /// The glyph of a character in blocks whose characters are all alike to a reader of Latin text: ideographs, kana and
+    /// Hangul syllables, or punctuation, symbols and emoji.
+    fn of_block(letter: char) -> Option<Self> {
+        match letter {
+            '\u{3041}'..='\u{3096}'
+            | '\u{30a1}'..='\u{30fa}'
+            | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{ac00}'..='\u{d7a3}' => Some(Self::Own),
+            '\u{2010}'..='\u{2027}'
+            | '\u{2030}'..='\u{205e}'
+            | '\u{20a0}'..='\u{20c0}'
+            | '\u{2190}'..='\u{23ff}'
+            | '\u{2500}'..='\u{2767}'
+            | '\u{3000}'..='\u{3004}'
+            | '\u{3008}'..='\u{3020}'
+            | '\u{ff01}'..='\u{ff0f}'
+            | '\u{ff1a}'..='\u{ff20}'
+            | '\u{1f300}'..='\u{1f64f}'
+            | '\u{1f680}'..='\u{1f6ff}'
+            | '\u{1f900}'..='\u{1f9ff}' => Some(Self::Other),
+            _ => None,
         }
     }
 
@@ -207,6 +232,13 @@ fn near(letter: char) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn characters_of_blocks_have_the_glyphs_that_are_found() {
+        let blocks = ('\0'..=char::MAX).filter_map(|it| Some((it, Glyph::of_block(it)?)));
+        let wrong = blocks.filter(|(letter, glyph)| *glyph != Glyph::found(*letter));
+        assert_eq!(wrong.map(|(letter, _)| letter).collect::<String>(), "");
+    }
 
     #[test]
     fn letters_are_taken_for_latin_ones() {
