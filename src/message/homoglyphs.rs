@@ -25,7 +25,7 @@ use word::{Alphabets, Reading, Writing};
 
 use crate::message::blocks;
 
-pub(crate) use invisible::{invisible_run_at, shows_nothing};
+pub(crate) use invisible::{invisible_run_at, is_far_from_ignorable, shows_nothing};
 pub use spelled_out::SpelledOut;
 
 /// Limit on the disguised words found in one text.

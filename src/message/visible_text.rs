@@ -8,7 +8,7 @@ mod direction;
 
 use std::ops::Range;
 
-use crate::message::homoglyphs::{self, invisible_run_at};
+use crate::message::homoglyphs::{self, invisible_run_at, is_far_from_ignorable};
 use crate::message::{bidi, blocks};
 use bidi_text::BidiText;
 
@@ -158,6 +158,11 @@ impl VisibleTextBuilder {
                     break;
                 };
                 let next = at + letter.len_utf8();
+                // Most letters.
+                if is_far_from_ignorable(letter) {
+                    at = next;
+                    continue;
+                }
                 let reorders = self.reorders;
                 let is_bidi_control = |letter| reorders && bidi::opens(letter);
                 if let Some(invisible) = invisible_run_at(piece, at, is_bidi_control) {

@@ -62,7 +62,9 @@ pub(crate) fn shows_nothing(letter: char) -> bool {
 }
 
 /// Whether a character is in blocks without a character of that property, as most letters are. Looking for it takes long.
-fn is_far_from_ignorable(letter: char) -> bool {
+/// Nor are these spaces or bidi controls.
+#[inline]
+pub(crate) fn is_far_from_ignorable(letter: char) -> bool {
     matches!(letter, '\u{ae}'..='\u{34e}' | '\u{350}'..='\u{61b}' | '\u{3200}'..='\u{fdff}')
 }
 
@@ -85,12 +87,16 @@ fn is_spelled(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::bidi;
 
     #[test]
     fn letters_that_are_not_looked_for_are_not_ignorable() {
         let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
         let all = '\0'..=char::MAX;
-        let wrong = all.filter(|it| is_far_from_ignorable(*it) && ignorable.contains(*it));
+        let is_other = |it: &char| {
+            ignorable.contains(*it) || it.is_whitespace() || is_thin(*it) || bidi::opens(*it)
+        };
+        let wrong = all.filter(|it| is_far_from_ignorable(*it) && is_other(it));
         assert_eq!(wrong.collect::<String>(), "");
         assert!(is_far_from_ignorable('\u{431}'));
     }
