@@ -117,14 +117,28 @@ pub(crate) fn base64(body: &[u8]) -> Vec<u8> {
 /// Decodes groups of the alphabet up to the first octet that is not of it; returns the rest.
 fn whole_groups<'b>(body: &'b [u8], decoded: &mut Vec<u8>) -> &'b [u8] {
     let mut rest = body;
-    while let Some((some, after)) = rest.split_first_chunk::<8>() {
-        let [a, b, c, d, e, f, g, h] = *some;
+    // Four at a time, and then one.
+    while let Some((some, after)) = rest.split_first_chunk::<16>() {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = *some;
         let (first, second) = (group(a, b, c, d), group(e, f, g, h));
-        if (first | second) >> 24 != 0 {
+        let (third, fourth) = (group(i, j, k, l), group(m, n, o, p));
+        if (first | second | third | fourth) >> 24 != 0 {
             break;
         }
-        let octets = (u64::from(first) << 40 | u64::from(second) << 16).to_be_bytes();
-        decoded.extend_from_slice(&octets[..6]);
+        let high = u64::from(first) << 40 | u64::from(second) << 16 | u64::from(third) >> 8;
+        let low = third << 24 | fourth;
+        let mut octets = [0; 12];
+        octets[..8].copy_from_slice(&high.to_be_bytes());
+        octets[8..].copy_from_slice(&low.to_be_bytes());
+        decoded.extend_from_slice(&octets);
+        rest = after;
+    }
+    while let Some((&[a, b, c, d], after)) = rest.split_first_chunk() {
+        let group = group(a, b, c, d);
+        if group >> 24 != 0 {
+            break;
+        }
+        decoded.extend_from_slice(&group.to_be_bytes()[1..]);
         rest = after;
     }
     rest
@@ -182,7 +196,9 @@ pub(crate) fn quoted_printable(body: &[u8]) -> Vec<u8> {
     while let Some(at) = blocks::find::<16>(body, from, 0, |window, at| window[at] == b'=') {
         decoded.extend_from_slice(&body[from..at]);
         let rest = &body[at + 1..];
-        let taken = if let [high, low, ..] = rest
+        let taken = if let [b'\r', b'\n', ..] = rest {
+            2
+        } else if let [high, low, ..] = rest
             && let (Some(high), Some(low)) = (hex(*high), hex(*low))
         {
             decoded.push(high << 4 | low);
