@@ -267,15 +267,15 @@ impl Cascade {
         &self.tokens
     }
 
-    /// The style of the tag's element, from style sheets, its other attributes and its style attribute.
+    /// The style of the tag's element, from style sheets, its other attributes and its style attribute, if any of these
+    /// gives it one.
     pub(super) fn style(
         &mut self,
         hints: &Style,
         own: Option<&Declarations>,
         path: &ElementPath,
         work: &Work<'_>,
-    ) -> Style {
-        let mut style = *hints;
+    ) -> Option<Style> {
         self.matching.clear();
         if let Some(sheets) = self.sheets.as_ref().filter(|_| !self.tokens.is_empty()) {
             let before = STEPS.saturating_sub(self.steps_taken);
@@ -285,6 +285,10 @@ impl Cascade {
             work.spend(STEP_WORK * (before - left));
         }
         // Most elements match nothing, and most have no style of their own.
+        if own.is_none() && self.matching.is_empty() && *hints == Style::default() {
+            return None;
+        }
+        let mut style = *hints;
         let matching = || {
             let sheets = self.sheets.iter();
             sheets.flat_map(|sheets| sheets.declarations(&self.matching))
@@ -302,7 +306,7 @@ impl Cascade {
             // CSS 2.2 section 9.7. Left floats are read in source order, so their letters may form a word.
             style.display = Some(Display::Block);
         }
-        style
+        Some(style)
     }
 }
 

@@ -154,7 +154,7 @@ impl Reader<'_, '_> {
         }
         let (tag, path) = (&self.tag, &self.open.path);
         let own = tag.style.as_ref();
-        Some(self.cascade.style(&tag.hints, own, path, self.work))
+        self.cascade.style(&tag.hints, own, path, self.work)
     }
 
     /// The effect of element names alone.
