@@ -4,6 +4,7 @@
 //! hidden. Hidden text within a word neither splits nor joins it. Hidden text that most newsletters have is not
 //! counted: a preheader at the top, and repetitions of the visible text for another screen size.
 
+use std::cell::LazyCell;
 use std::hash::Hasher;
 
 use super::look::Unseen;
@@ -138,7 +139,8 @@ impl Shown {
         let (mut skipped, mut preview) = (0, VisibleTextBuilder::new(PREVIEW));
         let compared = text.text.len() + self.kept.min(KEPT);
         if !self.unseen.is_empty() && work.spend(WORD_WORK * compared as u64) {
-            let seen = words(&text.text);
+            // Most newsletters hide nothing but a preheader.
+            let seen = LazyCell::new(|| words(&text.text));
             for piece in &self.unseen {
                 if has_preview && skipped < self.preview {
                     skipped += letters(&piece.text);
@@ -166,10 +168,44 @@ impl Shown {
     }
 }
 
+/// Whether a character is a letter or a digit. Of spaces and punctuation, with which preheaders are filled up, this is known
+/// without a search.
+fn is_alphanumeric(letter: char) -> bool {
+    !matches!(letter, '\u{80}'..='\u{a9}' | '\u{2000}'..='\u{206f}') && letter.is_alphanumeric()
+}
+
+/// The words of a text: its letters and digits in a row.
+fn words_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while let (false, length @ 1..) = letter_at(text, at) {
+            at += length;
+        }
+        let start = at;
+        while let (true, length) = letter_at(text, at) {
+            at += length;
+        }
+        (at > start).then(|| &text[start..at])
+    })
+}
+
+/// Whether there is a letter or a digit at a place, and the length of the character there; 0 at the end.
+#[inline]
+fn letter_at(text: &str, at: usize) -> (bool, usize) {
+    match text.as_bytes().get(at) {
+        Some(octet) if octet.is_ascii() => (octet.is_ascii_alphanumeric(), 1),
+        Some(_) => match text[at..].chars().next() {
+            Some(letter) => (is_alphanumeric(letter), letter.len_utf8()),
+            None => (false, 0),
+        },
+        None => (false, 0),
+    }
+}
+
 /// Counts the words that are not among the visible ones.
 fn count(unseen: &str, seen: &HashesSet, of: &mut HiddenText) {
-    for word in unseen.split(|letter: char| !letter.is_alphanumeric()) {
-        if !word.is_empty() && !seen.contains(&hash(word)) {
+    for word in words_of(unseen) {
+        if !seen.contains(&hash(word)) {
             of.add(word);
         }
     }
@@ -177,17 +213,15 @@ fn count(unseen: &str, seen: &HashesSet, of: &mut HiddenText) {
 
 /// The hashes of a text's words.
 pub(super) fn words(text: &str) -> HashesSet {
-    let words = text.split(|letter: char| !letter.is_alphanumeric());
     let mut all = HashesSet::default();
     all.reserve(text.len() / 16);
-    all.extend(words.filter(|word| !word.is_empty()).map(hash));
+    all.extend(words_of(text).map(hash));
     all
 }
 
 /// The letters of a text's words that are not among others, in bytes.
 pub(super) fn new_letters(text: &str, among: &HashesSet) -> usize {
-    let words = text.split(|letter: char| !letter.is_alphanumeric());
-    words
+    words_of(text)
         .filter(|word| !among.contains(&hash(word)))
         .map(str::len)
         .sum()
@@ -206,6 +240,34 @@ fn hash(word: &str) -> u64 {
 }
 
 fn letters(text: &str) -> usize {
-    let letters = text.chars().filter(|letter| letter.is_alphanumeric());
-    letters.map(char::len_utf8).sum()
+    words_of(text).map(str::len).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_and_digits_are_those_of_unicode() {
+        let all = '\0'..=char::MAX;
+        let wrong = all.filter(|it| is_alphanumeric(*it) != it.is_alphanumeric());
+        assert_eq!(wrong.collect::<String>(), "");
+    }
+
+    #[test]
+    fn words_are_those_between_other_characters() {
+        let pieces = [
+            "a", "B7", "é", "ж", "٣", " ", "-", "\u{a0}", "\u{200c}", "\u{fffd}", "漢",
+        ];
+        let mut random = fastrand::Rng::with_seed(3);
+        for _ in 0..2_000 {
+            let count = random.usize(..20);
+            let text: String = (0..count)
+                .map(|_| pieces[random.usize(..pieces.len())])
+                .collect();
+            let words = text.split(|letter: char| !letter.is_alphanumeric());
+            let words = words.filter(|word| !word.is_empty());
+            assert!(words_of(&text).eq(words), "{text:?}");
+        }
+    }
 }
