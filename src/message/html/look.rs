@@ -24,7 +24,7 @@ pub(super) enum Unseen {
 }
 
 /// How the text of an element looks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Look {
     /// Not displayed, nor is anything in it.
     pub(super) gone: bool,

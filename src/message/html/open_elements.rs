@@ -15,6 +15,9 @@ const SEARCH: usize = 256;
 /// How many elements may stay open when a formatting element around them ends (misnested tags).
 const MISNESTED: usize = 24;
 
+/// Few pages have more elements open at once, and few messages more than one page.
+const DEPTH: usize = 32;
+
 /// Limit on the list of active formatting elements (the standard allows three of a kind).
 const ACTIVE_FORMATTING: usize = 16;
 
@@ -69,7 +72,7 @@ pub(super) struct Reopened {
 }
 
 /// The open elements, the outermost first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OpenElements {
     stack: Vec<OpenElement>,
     /// The styles of those that have one; most have none, and a page may open a hundred thousand.
@@ -77,6 +80,17 @@ pub(super) struct OpenElements {
     pub(super) path: ElementPath,
     /// Formatting elements to reconstruct: closed together with an outer element.
     active_formatting: Vec<Reopened>,
+}
+
+impl Default for OpenElements {
+    fn default() -> Self {
+        Self {
+            stack: Vec::with_capacity(DEPTH),
+            styles: Vec::with_capacity(DEPTH),
+            path: ElementPath::default(),
+            active_formatting: Vec::new(),
+        }
+    }
 }
 
 impl OpenElements {
@@ -139,6 +153,7 @@ impl OpenElements {
         let unseen = match outer {
             // Most elements look like the one around them.
             Some(outer) if own.is_none() && look.shows_like(&outer.look) => outer.unseen,
+            Some(outer) if look == outer.look => outer.unseen,
             _ => look.unseen(),
         };
         let own = own.map(|own| {

@@ -29,7 +29,7 @@ pub(super) fn read<S: Sink>(source: &str, sink: &mut S) {
         raw: None,
         names: Vec::new(),
         scratch: String::new(),
-        attributes: Vec::new(),
+        attributes: Vec::with_capacity(16),
         odd: 0,
     };
     while tokens.at < source.len() {

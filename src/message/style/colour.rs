@@ -46,9 +46,8 @@ impl Paint {
             (Self::Rgb(text), Self::Rgb(ground)) => (text, ground),
             _ => return false,
         };
-        let steps = text.iter().zip(ground);
-        let most = steps.map(|(text, ground)| text.abs_diff(ground)).max();
-        let most = most.unwrap_or_default();
+        let step = |at: usize| text[at].abs_diff(ground[at]);
+        let most = step(0).max(step(1)).max(step(2));
         most < VISIBLE || most < VISIBLE_HUE && contrast(text, ground) < UNREADABLE
     }
 
