@@ -225,7 +225,7 @@ pub(super) fn read(
     }
     let rest = composed.chars().skip(WORD_LIMIT);
     plain.extend(rest);
-    let writing = match made.is_plain() {
+    let writing = match made.is_plain() || made.is_of_a_language() {
         true => None,
         false => made.writing(alphabets),
     };
@@ -341,11 +341,13 @@ impl Made {
         counts.into_iter().sum::<usize>() == 0 && !self.touching && !self.touching_style
     }
 
+    /// Whether it has a letter that looks like no Latin one: a word of some language.
+    fn is_of_a_language(&self) -> bool {
+        self.own > 0 && self.wide == 0
+    }
+
+    /// How any other word is written. Only such a word asks which letters the text has.
     fn writing(&self, alphabets: &Alphabets) -> Option<Writing> {
-        // A letter that looks like no Latin one: a word of some language.
-        if self.own > 0 && self.wide == 0 {
-            return None;
-        }
         // Formulas have Greek letters next to one or two Latin ones, biology has `TNFα`, and people who write Cyrillic
         // mistype single Latin letters.
         let is_mixed = self.latin > 0
