@@ -414,7 +414,10 @@ fn costly_messages_are_judged_by_what_a_person_sees() {
                 partial.is_some(),
                 "{kind}, {size}"
             );
-            assert_eq!(filter().judge(&message).work, work, "{kind}, {size}");
+            // Of small messages only: judging the large ones again would take a third of all tests' time.
+            if size == SIZES[0] {
+                assert_eq!(filter().judge(&message).work, work, "{kind}, {size}");
+            }
         }
         for (kind, message) in headers(size) {
             let verdict = filter().judge(message.as_bytes());
@@ -424,7 +427,6 @@ fn costly_messages_are_judged_by_what_a_person_sees() {
     }
 }
 
-/// What is only large or full of links reaches no part of the budget.
 /// Fields of many names that are costly to decode leave the places with more rules their part of the budget.
 #[test]
 fn a_header_padded_with_costly_fields_is_judged_by_its_subject() {
@@ -456,6 +458,7 @@ fn a_header_padded_with_costly_fields_is_judged_by_its_subject() {
     assert_eq!(verdict.action, Action::Tag);
 }
 
+/// What is only large or full of links reaches no part of the budget.
 #[test]
 fn large_ordinary_messages_are_judged_whole() {
     let words = "Please find below the minutes of our meeting on Tuesday. ";

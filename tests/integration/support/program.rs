@@ -6,7 +6,12 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub const POPGATE: &str = env!("CARGO_BIN_EXE_popgate");
+/// POPGATE_UNDER_TEST names another build of it when the tests are compiled: `tests/run` has the release at hand, which
+/// starts much faster.
+pub const POPGATE: &str = match option_env!("POPGATE_UNDER_TEST") {
+    Some(program) => program,
+    None => env!("CARGO_BIN_EXE_popgate"),
+};
 
 /// Variables that say where a person's folders are.
 pub const FOLDERS: [&str; 2] = ["XDG_CONFIG_HOME", "XDG_DATA_HOME"];
