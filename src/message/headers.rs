@@ -32,17 +32,33 @@ const USUAL: usize = 50;
 /// Limit on the shown fields found beyond the limit.
 const SHOWN_LIMIT: usize = 100;
 
+/// Fields are looked for among those whose names have the same hash of so many bits.
+const BITS: u32 = 6;
+
+/// Their numbers are 16 bits.
+const _: () = assert!(FIELD_LIMIT + SHOWN_LIMIT < u16::MAX as usize);
+
 /// A message's header.
 #[derive(Debug)]
 pub struct Headers<'a> {
     raw: &'a [u8],
     fields: Vec<Field>,
-    /// By field: the key of its name.
-    keys: Vec<u64>,
+    /// By hash of a name: the number of the first field whose name has it, counted from 1; 0 if there is none.
+    firsts: [u16; 1 << BITS],
+    /// By field.
+    names: Vec<Name>,
     /// By field: what its value says, once somebody has asked.
     read: Vec<Read>,
     end: usize,
     left_out: usize,
+}
+
+/// The name of a field.
+#[derive(Debug, Clone, Copy)]
+struct Name {
+    key: u64,
+    /// The number of the next field whose name has the same hash, as in `firsts`.
+    next: u16,
 }
 
 /// A value, decoded.
@@ -75,10 +91,18 @@ impl<'h> Value<'h, '_> {
 
 /// A number that tells most names apart, ignoring case: a name's length and its first octets.
 fn key(name: &[u8]) -> u64 {
-    let first = name.iter().take(7);
-    first.fold(name.len() as u64, |key, octet| {
-        key << 8 | u64::from(octet | 0x20)
-    })
+    const LOWER: u64 = u64::from_be_bytes([0, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20]);
+    match name.first_chunk() {
+        Some(eight) => (name.len() as u64) << 56 | u64::from_be_bytes(*eight) >> 8 | LOWER,
+        None => name.iter().fold(name.len() as u64, |key, octet| {
+            key << 8 | u64::from(octet | 0x20)
+        }),
+    }
+}
+
+fn hash(key: u64) -> usize {
+    // 2^64 divided by the golden ratio; the shift leaves few enough bits.
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS)) as usize
 }
 
 impl<'a> Headers<'a> {
@@ -99,9 +123,16 @@ impl<'a> Headers<'a> {
         }
         let mut read = Vec::new();
         read.resize_with(fields.len(), Read::default);
+        let keys = fields.iter().map(|it| key(&raw[it.name.clone()]));
+        let mut names: Vec<_> = keys.map(|key| Name { key, next: 0 }).collect();
+        let mut firsts = [0; 1 << BITS];
+        for (at, name) in names.iter_mut().enumerate().rev() {
+            name.next = std::mem::replace(&mut firsts[hash(name.key)], at as u16 + 1);
+        }
         Self {
             raw,
-            keys: fields.iter().map(|it| key(&raw[it.name.clone()])).collect(),
+            firsts,
+            names,
             read,
             fields,
             end,
@@ -142,9 +173,14 @@ impl<'a> Headers<'a> {
     /// The values of all fields of this name.
     pub fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = Value<'h, 'a>> {
         let wanted = key(name.as_bytes());
-        let keys = self.keys.iter().enumerate();
-        let alike = keys.filter(move |(_, key)| **key == wanted);
-        let alike = alike.map(|(at, _)| (&self.fields[at], &self.read[at]));
+        let mut next = self.firsts[hash(wanted)];
+        let with_hash = std::iter::from_fn(move || {
+            let at = usize::from(next).checked_sub(1)?;
+            next = self.names[at].next;
+            Some(at)
+        });
+        let alike = with_hash.filter(move |at| self.names[*at].key == wanted);
+        let alike = alike.map(|at| (&self.fields[at], &self.read[at]));
         let named = alike.filter(move |(field, _)| field.is(self.raw, name));
         named.map(|(field, read)| Value {
             raw: self.value(field),
@@ -209,6 +245,51 @@ mod tests {
         assert_eq!(headers.received(), headers.date().map(|date| date + 5));
         assert!(!headers.has("subject"));
         assert!(headers.block().ends_with(b"+0200\r\n"));
+    }
+
+    #[test]
+    fn values_are_those_of_all_fields_of_a_name() {
+        let names = [
+            "a",
+            "B",
+            "To",
+            "tO",
+            "Cc",
+            "Subject",
+            "X-Long-A",
+            "x-long-b",
+            "X-LONG-A",
+            "X-Longer-A",
+        ];
+        let mut random = fastrand::Rng::with_seed(5);
+        for _ in 0..200 {
+            // More fields than hashes, at times.
+            let count = random.usize(..120);
+            let fields: Vec<_> = (0..count)
+                .map(|at| {
+                    let name = names[random.usize(..names.len())];
+                    match random.usize(..3) {
+                        0 => (at, format!("{name}{}", random.u8(..))),
+                        _ => (at, name.to_owned()),
+                    }
+                })
+                .collect();
+            let raw: String = fields
+                .iter()
+                .map(|(at, name)| format!("{name}: {at}\n"))
+                .collect();
+            let headers = Headers::of(raw.as_bytes());
+            for (_, name) in &fields {
+                let same = fields.iter().filter(|it| it.1.eq_ignore_ascii_case(name));
+                let expected: Vec<_> = same.map(|(at, _)| format!(" {at}")).collect();
+                let found: Vec<_> = headers.all(name).collect();
+                assert_eq!(
+                    found,
+                    expected.iter().map(String::as_bytes).collect::<Vec<_>>()
+                );
+            }
+            assert_eq!(headers.all("none").count(), 0);
+        }
     }
 
     #[test]
