@@ -366,7 +366,7 @@ impl Scanner {
             return;
         }
         match set.matches(text) {
-            Some(matching) => woken.extend(matching.into_iter().map(|number| regexes[number])),
+            Some(matching) => woken.extend(matching.map(|number| regexes[number])),
             None => woken.extend(may_match()),
         }
     }

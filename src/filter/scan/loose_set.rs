@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use regex::bytes::{RegexSet, RegexSetBuilder, SetMatches};
+use regex::bytes::{RegexSet, RegexSetBuilder};
 
 use crate::filter::pattern::Pattern;
 use crate::filter::rule_error::RuleError;
@@ -60,11 +60,14 @@ impl LooseSet {
         });
     }
 
-    /// Which of them match; `None` if it cannot be compiled.
-    pub(super) fn matches(&self, text: &str) -> Option<SetMatches> {
+    /// Which of them match; `None` if it cannot be compiled. Whether any does is known four times as soon, and most texts
+    /// have no match.
+    pub(super) fn matches(&self, text: &str) -> Option<impl Iterator<Item = usize> + use<>> {
         self.compile();
         let set = self.set.get()?.as_ref()?;
-        Some(set.matches(text.as_bytes()))
+        let text = text.as_bytes();
+        let matches = set.is_match(text).then(|| set.matches(text));
+        Some(matches.into_iter().flatten())
     }
 
     fn compiled(&self) -> Result<RegexSet, RuleError> {
@@ -73,5 +76,32 @@ impl LooseSet {
             .dfa_size_limit(CACHE)
             .build()
             .map_err(|error| RuleError::ScannerTooBig(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_tells_what_its_regexes_tell() {
+        let regexes = [r"[0-9]{3}", r"\b[0-9] ?a", "^#", "b.*[0-9]$"];
+        let patterns = regexes.map(|it| Pattern::new(it).unwrap());
+        let set = LooseSet::of(&patterns.each_ref()).unwrap();
+        let mut random = fastrand::Rng::with_seed(11);
+        for _ in 0..2_000 {
+            let letters = ["a", "b", "1", "2", " ", "#", "x"];
+            let length = random.usize(..12);
+            let text: String = (0..length)
+                .map(|_| letters[random.usize(..letters.len())])
+                .collect();
+            let is_match = |it: &Pattern| it.regex().unwrap().is_match(text.as_bytes());
+            let expected: Vec<_> = (0..4).filter(|it| is_match(&patterns[*it])).collect();
+            assert_eq!(
+                set.matches(&text).unwrap().collect::<Vec<_>>(),
+                expected,
+                "{text}"
+            );
+        }
     }
 }
