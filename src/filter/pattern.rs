@@ -36,6 +36,8 @@ pub struct Pattern {
     pub literals: Vec<Vec<u8>>,
     /// Every text with a match has a pair of octets of each of these.
     pub(crate) required_pairs: Vec<Requirement>,
+    /// The octets of the shortest match.
+    pub(crate) shortest: usize,
 }
 
 impl Pattern {
@@ -63,6 +65,7 @@ impl Pattern {
             source,
             literals: required_literals::required(&hir).unwrap_or_default(),
             required_pairs: required_pairs::required(&hir),
+            shortest: hir.properties().minimum_len().unwrap_or_default(),
         })
     }
 

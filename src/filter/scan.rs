@@ -334,10 +334,12 @@ impl Scanner {
             return;
         }
         let found = self.pairs.look_at(text);
-        woken.retain(|regex| found.meet(*regex));
+        let may_match = |regex: &usize| {
+            found.meet(*regex) && text.len() >= self.regexes[*regex].pattern.shortest
+        };
+        woken.retain(may_match);
         if text.len() <= SHORT {
-            let loose = self.loose_regexes.iter().copied();
-            woken.extend(loose.filter(|regex| found.meet(*regex)));
+            woken.extend(self.loose_regexes.iter().copied().filter(may_match));
             return;
         }
         let sets = self.loose.iter();
