@@ -42,8 +42,8 @@ const LOOSE_TOGETHER: usize = 8;
 /// On a text up to this length regexes without literals run one by one: a set is slow to start.
 const SHORT: usize = 512;
 
-/// If more regexes of a set may match a longer text, it is searched with the set; and if no more are to run on one, a look at
-/// its pairs of octets costs as much as they do.
+/// If more regexes of a set may match a longer text, it is searched with the set; and if no more are to run on any text, a
+/// look at its pairs of octets costs as much as they do.
 const FEW: usize = 2;
 
 /// Units of work for a text, an octet in which words are searched for, a word that is found, an octet that a set of regexes
@@ -329,8 +329,7 @@ impl Scanner {
 
     /// Adds the regexes without a literal to those with one in the text, and takes those away that cannot match.
     fn choose_regexes(&self, text: &str, woken: &mut Vec<usize>, work: &Work<'_>) {
-        let is_worthwhile = text.len() <= SHORT || woken.len() > FEW;
-        if self.loose_regexes.is_empty() && (woken.is_empty() || !is_worthwhile) {
+        if self.loose_regexes.is_empty() && woken.len() <= FEW {
             return;
         }
         let found = self.pairs.look_at(text);
