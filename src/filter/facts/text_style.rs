@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
+use crate::message::blocks;
+
 // Made once: a message may have thousands of short texts.
 static EURO: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\u{20ac}"));
 static POUND: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\u{a3}"));
@@ -56,25 +58,11 @@ const SMALL: [bool; 256] = {
     small
 };
 
-/// Octets that are looked at together.
-const TOGETHER: usize = 32;
-
 /// From here on the next octet that may be of a word of capitals: most text has few.
 fn next_capital(bytes: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    while let Some(octets) = bytes[at..].first_chunk::<{ TOGETHER + 1 }>() {
-        // Without a branch for each, so that the compiler compares many at once.
-        let mut any = 0;
-        for place in 0..TOGETHER {
-            any |= u8::from(may_be_capital(octets[place], octets[place + 1]));
-        }
-        if any != 0 {
-            break;
-        }
-        at += TOGETHER;
-    }
-    let next = |at: usize| bytes.get(at + 1).copied().unwrap_or_default();
-    (at..bytes.len()).find(|at| may_be_capital(bytes[*at], next(*at)))
+    blocks::find::<17>(bytes, from, 0, |window, at| {
+        may_be_capital(window[at], window[at + 1])
+    })
 }
 
 /// Whether an octet is a capital or no ASCII, and what follows is neither a small letter nor a digit.
