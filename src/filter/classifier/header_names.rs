@@ -77,15 +77,16 @@ const SENDERS: &[&str] = &[
     "content-disposition",
 ];
 
+/// The third letter is compared first: all beginnings have the first two in common.
 fn begins(name: &[u8], begin: &str) -> bool {
+    let begin = begin.as_bytes();
     name.get(..begin.len())
-        .is_some_and(|name| name.eq_ignore_ascii_case(begin.as_bytes()))
+        .is_some_and(|name| name[2] | 0x20 == begin[2] && name.eq_ignore_ascii_case(begin))
 }
 
 fn is_in(name: &[u8], names: &[&str]) -> bool {
-    names
-        .iter()
-        .any(|known| known.as_bytes().eq_ignore_ascii_case(name))
+    let mut alike = names.iter().filter(|known| known.len() == name.len());
+    alike.any(|known| known.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// Whether a mail program or a mailbox added the field.

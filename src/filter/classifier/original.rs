@@ -18,11 +18,15 @@ pub const SUBJECT_MARK: &str = "[SPAM] ";
 const MARKED_BEFORE: &[u8] = b"UPSTREAM_SAYS_SPAM";
 const MARK_BEFORE: &[u8] = b"X-Spam-Flag: YES";
 
+/// Few messages have more fields.
+const USUAL: usize = 50;
+
 /// A message as it was before popgate marked it and mail programs kept it.
 pub fn original<'m>(raw: &'m [u8], subject_mark: &str) -> Cow<'m, [u8]> {
     let begin = after_from_lines(raw);
     let raw = &raw[begin..];
-    let all: Vec<Field> = fields(raw).collect();
+    let mut all = Vec::with_capacity(USUAL);
+    all.extend(fields(raw));
     let name = |field: &Field| &raw[field.name.clone()];
     let ours = all.iter().any(|field| field.is(raw, "X-Popgate-Id"));
     let mut removed: Vec<Range<usize>> = Vec::new();
