@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use foldhash::HashMap;
-use memchr::memchr_iter;
+use memchr::memmem;
 
 use crate::message::charset::as_utf_8;
 use crate::message::style::{CustomProperties, Declarations, Display, Style, is_tall, uses_any};
@@ -38,7 +38,9 @@ pub(super) fn sheets_in(source: &[u8]) -> usize {
         let name = source.get(open + 1..open + 6);
         name.is_some_and(|name| name.eq_ignore_ascii_case(b"style"))
     };
-    memchr_iter(b'<', source).filter(begins).count()
+    // By two octets: a source may be full of `<`.
+    let beginning = |with: &[u8]| memmem::find_iter(source, with).filter(begins).count();
+    beginning(b"<s") + beginning(b"<S")
 }
 
 /// The styles of a page.
