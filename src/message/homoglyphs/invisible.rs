@@ -62,7 +62,7 @@ pub(crate) fn shows_nothing(letter: char) -> bool {
 }
 
 /// Whether a character is in blocks without a character of that property, as most letters are. Looking for it takes long.
-/// Nor are these spaces or bidi controls.
+/// None of them is a space or a bidi control.
 #[inline]
 pub(crate) fn is_far_from_ignorable(letter: char) -> bool {
     matches!(letter, '\u{ae}'..='\u{34e}' | '\u{350}'..='\u{61b}' | '\u{3200}'..='\u{fdff}')

@@ -80,8 +80,9 @@ struct Tokens<'s> {
     source: &'s str,
     at: usize,
     raw: Option<Raw>,
-    /// What is not in the source as it is: names in lower case, and texts with their character references decoded.
+    /// Names that are not in lower case in the source, in lower case.
     names: Vec<u8>,
+    /// Texts whose character references are decoded.
     scratch: String,
     attributes: Vec<(Piece, Piece)>,
     /// How often something odd was met.
