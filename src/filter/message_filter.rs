@@ -385,7 +385,7 @@ impl Filter {
         look(&mail, &verdict);
         let mut features = None;
         work.begin(Stage::Learned);
-        // Before the weights: where it is taken back meanwhile, they do not judge as it said without its being said.
+        // Before the weights: if it is taken back in between, the verdict still tells that it follows a correction.
         let correction = self.correction_of(context.owner.as_ref(), &mail);
         if let Some(learned) = &self.learned
             && work.spend(LEARNED_WORK)

@@ -268,9 +268,9 @@ impl LearnedState {
         }
     }
 
-    /// As [`Self::apply`], of a change that another process has made. Where nobody knows what learning a message changed, the
-    /// weights without it come with the next snapshot, and the message is forgotten with them: in between, they would still
-    /// judge it as a person said, and nothing would tell that a person did.
+    /// As [`Self::apply`], of a change that another process has made. If it is not known what learning a message has changed,
+    /// the weights without it come with the next snapshot, and the message is forgotten with them: until then the weights
+    /// judge it as it was corrected, and the verdict has to tell that it follows a correction.
     pub fn follow(&self, change: &WeightChange) {
         let is_in_weights = change.back && change.learned.step == Step::default();
         if !is_in_weights {
@@ -278,7 +278,7 @@ impl LearnedState {
         }
     }
 
-    /// Replaces the learned state with another's: the weights first, for who judges meanwhile asks for a correction first.
+    /// Replaces the learned state with another's: the weights first, since a filter asks for a correction before it asks them.
     pub fn replace_with(&self, other: Self) {
         let _learning = self.learning();
         match (other.weights.into_inner(), self.weights.get()) {

@@ -134,8 +134,10 @@ impl Filter {
         mail: &MessageView<'_>,
     ) -> Option<bool> {
         let learned = self.learned.as_ref().filter(|it| it.remembers_any())?;
-        let is_looked_up = mail.work.spend(identity::work(mail.raw));
-        is_looked_up.then(|| learned.correction(owner, self.digest(mail.raw)))?
+        if !mail.work.spend(identity::work(mail.raw)) {
+            return None;
+        }
+        learned.correction(owner, self.digest(mail.raw))
     }
 
     /// It outranks all.

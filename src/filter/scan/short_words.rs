@@ -5,14 +5,11 @@
 
 use std::ops::Range;
 
-use super::word_begins::may_follow;
+use super::word_begins::{HASH, may_follow};
 
 /// Bits of the hash of two octets by which words are selected.
 const BITS: u32 = 12;
 const BUCKETS: usize = 1 << BITS;
-
-/// 2^32 divided by the golden ratio: odd and without a pattern.
-const HASH: u32 = 0x9e37_79b1;
 
 /// How far the bits of words of three octets are from those of shorter ones, which [`may_follow`] gives.
 const OF_THREE: u32 = 2;

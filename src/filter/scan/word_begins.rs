@@ -13,7 +13,7 @@ pub(super) const WITHIN: u8 = 2;
 const PAIR_BITS: u32 = 12;
 
 /// 2^32 divided by the golden ratio: odd and without a pattern.
-const HASH: u32 = 0x9e37_79b1;
+pub(super) const HASH: u32 = 0x9e37_79b1;
 
 /// After which octets a word may begin.
 pub(super) fn may_follow(word: &[u8], anywhere: bool) -> u8 {

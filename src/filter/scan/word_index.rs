@@ -13,7 +13,7 @@ use std::ops::Range;
 use aho_corasick::packed;
 
 use super::short_words::ShortWords;
-use super::word_begins::{AFTER, AFTER_OTHERS, Pairs, WITHIN, may_follow};
+use super::word_begins::{AFTER, AFTER_OTHERS, HASH, Pairs, WITHIN, may_follow};
 
 /// Octets by which words are found.
 const KEY: usize = 4;
@@ -97,9 +97,6 @@ fn next_octets(text: &[u8]) -> u64 {
         }
     }
 }
-
-/// 2^32 divided by the golden ratio: odd and without a pattern.
-const HASH: u32 = 0x9e37_79b1;
 
 #[inline]
 fn hash(key: u32, bits: u32) -> usize {
